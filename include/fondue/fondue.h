@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fondue/fondue.h - everything, but for the short names of <fondue/short.h>
+ */
+#ifndef FONDUE_FONDUE_H
+#define FONDUE_FONDUE_H
+
+#include <fondue/shared.h>
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * adopt.h - take an annotated object into the family, or say why not
+ */
+#pragma once
+
+#include "base.h"
+
+enum adopt_when {
+	ADOPT_START, /* nobody else runs yet, nobody has forked */
+	ADOPT_LOADED, /* dlopen() is returning, in the thread that called it */
+	ADOPT_THREADS, /* as before, but other threads may have used the object already */
+};
+
+/*
+ * adopt_new_objects() - judge and share every annotated object not seen before
+ *
+ * Takes the loader's lock. Return: number of objects refused, each with one line.
+ */
+unsigned adopt_new_objects(enum adopt_when when);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * config.c - one table of everything that can be set from outside
+ *
+ * getenv() is called nowhere else; here it is not called either, since the runtime starts
+ * before libc has set environ. In a process that runs with more rights than its caller
+ * (AT_SECURE) a variable that would make us write to a file is not honoured.
+ */
+#include <string.h>
+
+#include "config.h"
+#include "log.h"
+
+struct config config;
+
+static const char *misunderstood; /* the last such variable */
+
+enum type { TYPE_SWITCH, TYPE_PATH };
+
+static const struct variable {
+	const char *name;
+	enum type type;
+	bool when_secure; /* honoured under AT_SECURE */
+	void *value;
+} variables[] = {
+	{ "FONDUE_LOG", TYPE_PATH, false, &config.log },
+	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict },
+	{ "FONDUE_VERBOSE", TYPE_SWITCH, true, &config.verbose },
+	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late },
+};
+
+/* As getenv(), on an environment that libc may not know yet. */
+static const char *find(char *const *envp, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (; envp && *envp; envp++)
+		if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
+			return *envp + len + 1;
+	return NULL;
+}
+
+static void set_switch(const struct variable *var, const char *text)
+{
+	if (strcmp(text, "0") && strcmp(text, "1"))
+		misunderstood = var->name;
+	*(bool *)var->value = !strcmp(text, "1");
+}
+
+/* A copy: programs that set their title write over the environment's memory. */
+static void set_path(const struct variable *var, const char *text)
+{
+	static char path[4096];
+	size_t len = strlen(text);
+
+	if (len >= sizeof(path)) {
+		misunderstood = var->name;
+		return;
+	}
+	memcpy(path, text, len + 1);
+	*(const char **)var->value = path;
+	log_set_file(path);
+}
+
+void config_load(char *const *envp, bool secure)
+{
+	for (size_t i = 0; i < FONDUE_COUNT(variables); i++) {
+		const char *text = find(envp, variables[i].name);
+
+		if (!text || !*text || (secure && !variables[i].when_secure))
+			continue;
+		if (variables[i].type == TYPE_SWITCH)
+			set_switch(&variables[i], text);
+		else
+			set_path(&variables[i], text);
+	}
+}
+
+void config_complain(void)
+{
+	if (misunderstood)
+		log_line("%s is ignored: its value is not understood; a switch is 0 or 1, a file "
+			 "name has less than 4096 bytes",
+			misunderstood);
+	misunderstood = NULL;
+}

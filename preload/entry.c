@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * entry.c - the constructor
+ *
+ * Linked with -z initfirst, so that it runs when all objects are relocated and before any
+ * other constructor can fork or start a thread. glibc has not set environ by then but
+ * passes it as the third argument; musl passes no arguments and has environ set. In a
+ * static program there is no initfirst; the priority puts us before all constructors
+ * without one.
+ */
+#include <unistd.h>
+
+#include "lifecycle.h"
+
+__attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
+{
+	(void)argc;
+	(void)argv;
+#ifndef __GLIBC__
+	envp = environ;
+#endif
+	lifecycle_start(envp);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.h - one-line messages to standard error or to FONDUE_LOG
+ */
+#pragma once
+
+#include "base.h"
+
+/* Where messages go from now on; NULL: standard error. @path must stay valid. */
+void log_set_file(const char *path);
+
+/*
+ * log_line() - say one line: "fondue[PID]: ..." and a newline, in one write
+ *
+ * Understands %s (NULL: "?"), %d, %u, %zu, %lu, %lx and %%, no widths. Cuts a line at
+ * LOG_LINE_MAX bytes. Allocates nothing, takes no lock, keeps errno; async-signal-safe.
+ */
+#define LOG_LINE_MAX 1024
+void log_line(const char *format, ...) FONDUE_PRINTF(1, 2);
+
+/* The same into @text, ended by a 0 byte, cut at @size bytes. */
+void log_format(char *text, size_t size, const char *format, ...) FONDUE_PRINTF(3, 4);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * modules.c - dl_iterate_phdr, and nothing else, tells what is loaded
+ *
+ * No file is opened: the object on disk may have been deleted or replaced, and a process
+ * without annotated objects must pay for nothing but this walk. Program headers are
+ * trusted to be in memory, since the loader worked with them; what they say of notes is
+ * not: a segment is read only where a readable PT_LOAD holds it.
+ */
+#include <sys/auxv.h>
+
+#include "modules.h"
+
+struct visit {
+	int (*visit)(const struct module *module, void *arg);
+	void *arg;
+	unsigned index;
+};
+
+/* The program has no name in the loader's list. */
+static const char *program_name(void)
+{
+	const char *name = (const char *)getauxval(AT_EXECFN);
+
+	return name ? name : "the program";
+}
+
+static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct visit *visit = arg;
+	struct module module = {
+		.is_program = visit->index++ == 0,
+		.base = info->dlpi_addr,
+		.phdr = info->dlpi_phdr,
+		.phnum = info->dlpi_phnum,
+	};
+
+	if (size >= offsetof(struct dl_phdr_info, dlpi_subs))
+		module.loads = info->dlpi_adds;
+	module.name = info->dlpi_name;
+	if (module.is_program && (!module.name || !*module.name))
+		module.name = program_name();
+	for (unsigned i = 0; i < module.phnum; i++)
+		if (module.phdr[i].p_type == PT_DYNAMIC)
+			module.dynamic = (const void *)(module.base + module.phdr[i].p_vaddr);
+	return visit->visit(&module, visit->arg);
+}
+
+int modules_visit(int (*visit)(const struct module *module, void *arg), void *arg)
+{
+	struct visit state = { .visit = visit, .arg = arg };
+
+	return dl_iterate_phdr(visit_one, &state);
+}
+
+static bool is_readable(const struct module *module, uintptr_t start, size_t size)
+{
+	for (unsigned i = 0; i < module->phnum; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t load = module->base + p->p_vaddr;
+
+		if (p->p_type == PT_LOAD && (p->p_flags & PF_R) && load <= start &&
+			size <= p->p_memsz && start - load <= p->p_memsz - size)
+			return true;
+	}
+	return false;
+}
+
+static void fill_image(const struct module *module, struct image *image)
+{
+	*image = (struct image){
+		.base = module->base,
+		.page_size = getauxval(AT_PAGESZ),
+		.word = sizeof(void *),
+	};
+	for (unsigned i = 0; i < module->phnum && i < IMAGE_SEGMENTS_MAX; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t start = module->base + p->p_vaddr;
+
+		image->segments[image->count++] = (struct segment){
+			.type = p->p_type,
+			.flags = p->p_flags,
+			.start = start,
+			.end = start + p->p_memsz,
+			.file_end = start + p->p_filesz,
+		};
+	}
+}
+
+/* The GOT of lazy binding lies outside of RELRO; no header but this entry tells where. */
+static void check_got(const struct module *module, struct proof *proof)
+{
+	uintptr_t got = (uintptr_t)module_dynamic_pointer(module, DT_PLTGOT);
+
+	for (unsigned kind = 0; got && kind < KIND_COUNT; kind++)
+		if (ranges_meet(got, got + 1, proof->ranges[kind].start,
+			    proof->ranges[kind].stop))
+			proof_refuse(proof, REASON_FOREIGN, kind_name[kind], got);
+}
+
+bool module_prove(const struct module *module, struct image *ret_image,
+	struct proof *ret_proof)
+{
+	bool begun = false;
+
+	for (unsigned i = 0; i < module->phnum; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t start = module->base + p->p_vaddr;
+		enum note_result result;
+		struct note note;
+		size_t pos = 0;
+
+		if (p->p_type != PT_NOTE || !is_readable(module, start, p->p_memsz))
+			continue;
+		while ((result = note_next((const void *)start, p->p_memsz, start,
+				sizeof(void *), &pos, &note)) != NOTE_END) {
+			if (!begun) {
+				fill_image(module, ret_image);
+				proof_begin(ret_proof, ret_image);
+				begun = true;
+			}
+			proof_add(ret_proof, result, &note);
+		}
+	}
+	if (!begun)
+		return false;
+	if (module->phnum > IMAGE_SEGMENTS_MAX)
+		proof_refuse(ret_proof, REASON_TOO_MANY_SEGMENTS, NULL, module->phnum);
+	if (proof_finish(ret_proof))
+		check_got(module, ret_proof);
+	return true;
+}
+
+uint64_t module_dynamic_value(const struct module *module, int64_t tag)
+{
+	for (const ElfW(Dyn) *d = module->dynamic; d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == tag)
+			return d->d_un.d_val;
+	return 0;
+}
+
+const void *module_dynamic_pointer(const struct module *module, int64_t tag)
+{
+	uintptr_t address = module_dynamic_value(module, tag);
+
+	if (!address)
+		return NULL;
+	/* glibc has made it absolute in place, on most targets; musl leaves it as it was */
+	return (const void *)(address >= module->base ? address : module->base + address);
+}

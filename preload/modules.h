@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * modules.h - the objects of this process, as the loader sees them
+ */
+#pragma once
+
+#include <link.h>
+
+#include "proof.h"
+
+struct module {
+	const char *name; /* path; of the program as it was executed */
+	bool is_program;  /* the main program, always the first visited */
+	uintptr_t base;
+	const ElfW(Phdr) *phdr;
+	unsigned phnum;
+	const ElfW(Dyn) *dynamic; /* NULL in static programs */
+	unsigned long long loads; /* objects loaded so far in the process */
+};
+
+/*
+ * modules_visit() - call @visit for each object, in load order, until it returns non-zero
+ *
+ * The loader's lock is held meanwhile: no object can vanish, and @visit may call this
+ * function again. Not async-signal-safe.
+ */
+int modules_visit(int (*visit)(const struct module *module, void *arg), void *arg);
+
+/*
+ * module_prove() - read the notes of @module and judge it
+ * @ret_image: filled only when there is a note
+ *
+ * Return: false when there is no note of ours: nothing to do, the usual case. Otherwise
+ * @ret_proof is finished: its refusal tells the result.
+ */
+bool module_prove(const struct module *module, struct image *ret_image,
+	struct proof *ret_proof);
+
+/* Value of a dynamic entry, 0 when absent; of those that are addresses, made absolute. */
+uint64_t module_dynamic_value(const struct module *module, int64_t tag);
+const void *module_dynamic_pointer(const struct module *module, int64_t tag);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * real.c - dlsym(RTLD_NEXT), once
+ *
+ * "Next", not "libc's": another preload that hooks the same function comes behind us and
+ * gets its turn. dlsym() must not be called from a signal handler or in the middle of a
+ * fork, so the constructor resolves everything; the lazy path is for libraries whose
+ * constructors run before ours, which happens only when we are loaded late.
+ */
+#include <dlfcn.h>
+#include <stdatomic.h>
+
+#include "real.h"
+
+static struct real table;
+static atomic_bool resolved;
+
+static void resolve(const char *name, void *ret_function)
+{
+	*(void **)ret_function = dlsym(RTLD_NEXT, name);
+}
+
+const struct real *real(void)
+{
+	/* acquire: the table before its use; pairs with the release below */
+	if (!atomic_load_explicit(&resolved, memory_order_acquire)) {
+		/* two threads may both come here: they store the same values */
+		resolve("fork", &table.fork);
+		resolve("_Fork", &table._Fork);
+		resolve("clone", &table.clone);
+		resolve("dlopen", &table.dlopen);
+		resolve("pthread_create", &table.pthread_create);
+		atomic_store_explicit(&resolved, true, memory_order_release);
+	}
+	return &table;
+}
