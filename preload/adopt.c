@@ -19,11 +19,12 @@
 #include "symbols.h"
 
 /* What annotated objects are given. */
-FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
-	.size = sizeof(struct fondue_runtime),
-	.abi = FONDUE_ABI,
-	.version = FONDUE_VERSION_STRING,
-};
+static const struct fondue_runtime *runtime;
+
+void adopt_start(const struct fondue_runtime *table)
+{
+	runtime = table;
+}
 
 /* Damaged objects already complained of. More than these in one process: said again. */
 #define DAMAGED_MAX 32
@@ -139,7 +140,7 @@ static void adopt(const struct module *module, struct proof *proof, struct pass 
 	if (good || binding_is_sound(proof)) {
 		struct fondue_binding *binding = (struct fondue_binding *)proof->binding;
 
-		binding->runtime = &fondue_runtime;
+		binding->runtime = runtime;
 		binding->state = good ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE;
 	}
 }

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <fondue/shared.h>
+
 #include "base.h"
 
 enum adopt_when {
@@ -11,6 +13,9 @@ enum adopt_when {
 	ADOPT_LOADED, /* dlopen() is returning, in the thread that called it */
 	ADOPT_THREADS, /* as before, but other threads may have used the object already */
 };
+
+/* Before anything is adopted: the table that annotated objects are given. */
+void adopt_start(const struct fondue_runtime *runtime);
 
 /*
  * adopt_new_objects() - judge and share every annotated object not seen before

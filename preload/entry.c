@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * entry.c - the constructor
+ * entry.c - the constructor, and the table that the runtime goes by
  *
  * Linked with -z initfirst, so that it runs when all objects are relocated and before any
  * other constructor can fork or start a thread. glibc has not set environ by then but
@@ -11,6 +11,13 @@
 #include <unistd.h>
 
 #include "lifecycle.h"
+#include "real.h"
+
+FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
+	.size = sizeof(struct fondue_runtime),
+	.abi = FONDUE_ABI,
+	.version = FONDUE_VERSION_STRING,
+};
 
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
@@ -19,5 +26,6 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 #ifndef __GLIBC__
 	envp = environ;
 #endif
-	lifecycle_start(envp);
+	real();
+	lifecycle_start(envp, &fondue_runtime);
 }

@@ -23,7 +23,6 @@
 #include "config.h"
 #include "family.h"
 #include "log.h"
-#include "real.h"
 
 /* dlopen() calls that this thread is inside of */
 static __thread unsigned loading __attribute__((tls_model("initial-exec")));
@@ -40,11 +39,11 @@ static bool is_single_threaded(void)
 	return tasks.st_nlink == 3;
 }
 
-void lifecycle_start(char *const *envp)
+void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime)
 {
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start();
-	real();
+	adopt_start(runtime);
 	pthread_atfork(lifecycle_before_split, family_forked_parent, family_forked_child);
 	if (adopt_new_objects(ADOPT_START) && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");

@@ -4,7 +4,12 @@
  */
 #pragma once
 
+#include <fondue/shared.h>
+
 #include "base.h"
+
+/* The table of this runtime, defined beside the constructor. */
+extern const struct fondue_runtime fondue_runtime;
 
 /*
  * lifecycle_start() - before anything else of the program runs
@@ -12,7 +17,7 @@
  * Finds and shares what is annotated. Ends the process with status 127 only under
  * FONDUE_STRICT=1, when an object was refused.
  */
-void lifecycle_start(char *const *envp);
+void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime);
 
 /*
  * Around the real dlopen() in a frame of ours: enter before, leave after. What a
