@@ -14,12 +14,12 @@
 #include "lifecycle.h"
 
 
-/* glibc's fork under the name that its archive gives it besides */
-extern pid_t __libc_fork(void);
+/* glibc's fork under its other name, in libc.a and libc.so alike */
+extern pid_t __fork(void);
 
 pid_t fork(void)
 {
 	/* entry.o, and with it the constructor: a reference that no optimization drops */
 	__asm__ volatile("" : : "r"(&fondue_runtime));
-	return __libc_fork();
+	return __fork();
 }
