@@ -8,7 +8,8 @@
  * whose notes are not to be trusted have no such place; those are remembered by address,
  * to be complained of once.
  */
-#include <fondue/shared.h>
+#include <pthread.h>
+#include <signal.h>
 
 #include "adopt.h"
 #include "config.h"
@@ -24,6 +25,27 @@ static const struct fondue_runtime *runtime;
 void adopt_start(const struct fondue_runtime *table)
 {
 	runtime = table;
+}
+
+/*
+ * Taken by whoever shares an object and by whoever forks. The first has all signals
+ * blocked; so a handler that forks never meets a lock that its own thread holds, unless
+ * that thread is forking itself: hence the count, raised before the lock is taken, for a
+ * handler in between must not wait. Nothing that can block happens under this lock.
+ */
+static pthread_mutex_t whole = PTHREAD_MUTEX_INITIALIZER;
+static __thread unsigned holds __attribute__((tls_model("initial-exec")));
+
+void adopt_hold(void)
+{
+	if (holds++ == 0)
+		pthread_mutex_lock(&whole);
+}
+
+void adopt_release(void)
+{
+	if (--holds == 0)
+		pthread_mutex_unlock(&whole);
 }
 
 /* Damaged objects already complained of. More than these in one process: said again. */
@@ -112,7 +134,11 @@ static void announce(const struct module *module, const struct proof *proof)
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		const struct range *range = &proof->ranges[kind];
 
-		if (range->start != range->stop)
+		if (range->lost)
+			log_line("%s: section %s: %s is lost by sharing its pages; set it again, "
+				 "or do not share them",
+				module->name, kind_name[kind], range->lost);
+		if (config.verbose && range->start != range->stop)
 			log_line("%s: section %s: %lu bytes at 0x%lx are shared", module->name,
 				kind_name[kind], (unsigned long)(range->stop - range->start),
 				(unsigned long)range->start);
@@ -124,25 +150,45 @@ struct pass {
 	unsigned refused;
 };
 
+static void bind(const struct proof *proof, unsigned long state)
+{
+	struct fondue_binding *binding = (struct fondue_binding *)proof->binding;
+
+	binding->runtime = runtime;
+	binding->state = state;
+}
+
+/* In one piece for forks, and for signal handlers that would write to the old pages. */
+static bool share(struct proof *proof)
+{
+	uint64_t all = ~0ULL, saved;
+	bool good;
+
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
+	adopt_hold();
+	good = remap_shared(proof);
+	if (good)
+		bind(proof, FONDUE_STATE_SHARED);
+	adopt_release();
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+	return good;
+}
+
 static void adopt(const struct module *module, struct proof *proof, struct pass *pass)
 {
 	bool good = !proof->refusal.reason;
 
 	if (good && has_variables(proof))
 		good = symbols_check(module, proof, is_shared) &&
-		       may_be_late(proof, pass->when) && remap_shared(proof, module->name);
-	if (good && config.verbose)
+		       may_be_late(proof, pass->when);
+	if (good && share(proof)) {
 		announce(module, proof);
-	if (!good) {
-		report(module, proof);
-		pass->refused++;
+		return;
 	}
-	if (good || binding_is_sound(proof)) {
-		struct fondue_binding *binding = (struct fondue_binding *)proof->binding;
-
-		binding->runtime = runtime;
-		binding->state = good ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE;
-	}
+	if (binding_is_sound(proof))
+		bind(proof, FONDUE_STATE_PRIVATE);
+	report(module, proof);
+	pass->refused++;
 }
 
 static bool is_new(const struct module *module, const struct proof *proof)

@@ -18,6 +18,14 @@ enum adopt_when {
 void adopt_start(const struct fondue_runtime *runtime);
 
 /*
+ * adopt_hold(), adopt_release() - around a fork: no object is half shared meanwhile
+ *
+ * May nest. Held across the fork by the forking thread, released in parent and child.
+ */
+void adopt_hold(void);
+void adopt_release(void);
+
+/*
  * adopt_new_objects() - judge and share every annotated object not seen before
  *
  * Takes the loader's lock. Return: number of objects refused, each with one line.

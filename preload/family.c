@@ -11,6 +11,8 @@
  * wrong. Raw clone() and syscall() are seen in the child (its pid has changed) but not in
  * the parent.
  */
+#include <stdatomic.h>
+
 #include "family.h"
 
 /* A daemon has two ancestors at most; a longer line is not worth following. */
@@ -18,8 +20,8 @@
 
 static struct {
 	pid_t self;
-	bool children;	/* this process has forked */
-	bool relatives; /* others descend from the same ancestors, or the line is too long */
+	atomic_uint forks; /* that succeeded; relaxed: read where no fork can run unseen */
+	bool relatives;	   /* others descend from the same ancestors, or the line is too long */
 	unsigned count;
 	pid_t ancestors[ANCESTORS_MAX]; /* the last is the parent */
 } family;
@@ -34,48 +36,40 @@ void family_start(void)
 	family.self = own_pid();
 }
 
-/* Become the child of the process that `family` still describes. */
-static void be_born(pid_t pid, bool had_siblings)
+void family_forked_parent(void)
 {
-	if (had_siblings || family.count == ANCESTORS_MAX)
+	atomic_fetch_add_explicit(&family.forks, 1, memory_order_relaxed);
+}
+
+void family_fork_failed(void)
+{
+	atomic_fetch_sub_explicit(&family.forks, 1, memory_order_relaxed);
+}
+
+static bool has_forked(void)
+{
+	return atomic_load_explicit(&family.forks, memory_order_relaxed) > 0;
+}
+
+/* `family` is still the parent's, as it was at the fork: become its child. */
+void family_forked_child(void)
+{
+	pid_t pid = own_pid();
+
+	if (family.self == pid)
+		return;
+	if (has_forked() || family.count == ANCESTORS_MAX)
 		family.relatives = true;
 	else
 		family.ancestors[family.count++] = family.self;
 	family.self = pid;
-	family.children = false;
-}
-
-struct family_mark family_before_fork(void)
-{
-	return (struct family_mark){ .had_children = family.children };
-}
-
-/* The hook knows the result; the atfork handlers have perhaps marked both sides already. */
-void family_after_fork(struct family_mark mark, pid_t result)
-{
-	if (result > 0)
-		family.children = true;
-	else if (result < 0)
-		family.children = mark.had_children;
-	else if (family.self != own_pid())
-		be_born(own_pid(), mark.had_children);
-}
-
-void family_forked_parent(void)
-{
-	family.children = true;
-}
-
-void family_forked_child(void)
-{
-	if (family.self != own_pid())
-		be_born(own_pid(), family.children);
+	atomic_store_explicit(&family.forks, 0, memory_order_relaxed);
 }
 
 bool family_alone(void)
 {
 	family_forked_child(); /* by a raw system call that nothing announced */
-	if (family.children || family.relatives)
+	if (has_forked() || family.relatives)
 		return false;
 	for (unsigned i = 0; i < family.count; i++) {
 		bool is_parent = i + 1 == family.count;

@@ -9,16 +9,12 @@
 /* Remember who we are; at start, before anything can fork. */
 void family_start(void);
 
-/* To be called in the parent right before a fork and right after it. */
-struct family_mark {
-	bool had_children;
-};
-struct family_mark family_before_fork(void);
-void family_after_fork(struct family_mark mark, pid_t result);
-
-/* For forks inside libc, which only pthread_atfork() sees. */
+/* After a fork, in the parent and in the child. */
 void family_forked_parent(void);
 void family_forked_child(void);
+
+/* pthread_atfork() handlers run for a fork that failed, too: take the parent's word back. */
+void family_fork_failed(void);
 
 /*
  * family_alone() - can no other living process expect to share with this one?

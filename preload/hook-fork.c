@@ -11,48 +11,54 @@
 #include <sched.h>
 #include <stdarg.h>
 
+#include "adopt.h"
 #include "family.h"
 #include "lifecycle.h"
 #include "real.h"
 
-static pid_t with_memory(pid_t (*real_fork)(void))
+static int not_there(void)
 {
-	struct family_mark mark;
-	pid_t pid;
+	errno = ENOSYS;
+	return -1;
+}
 
-	if (!real_fork) {
-		errno = ENOSYS;
-		return -1;
-	}
-	mark = family_before_fork();
-	pid = real_fork();
-	family_after_fork(mark, pid);
+/* The atfork handlers do the rest, but do not know how it ended. */
+FONDUE_EXPORT pid_t fork(void)
+{
+	pid_t pid = real()->fork ? real()->fork() : not_there();
+
+	if (pid < 0)
+		family_fork_failed();
 	return pid;
 }
 
-FONDUE_EXPORT pid_t fork(void)
-{
-	return with_memory(real()->fork); /* its atfork handlers do the rest */
-}
-
-/* No atfork handlers run, and it is async-signal-safe: nothing here may take a lock. */
+/*
+ * No atfork handlers run, and it is async-signal-safe: so is adopt_hold(), whose lock is
+ * held only with signals blocked or by a thread that is forking.
+ */
 FONDUE_EXPORT pid_t _Fork(void)
 {
-	return with_memory(real()->_Fork);
+	pid_t pid;
+
+	adopt_hold();
+	pid = real()->_Fork ? real()->_Fork() : not_there();
+	if (pid > 0)
+		family_forked_parent();
+	else if (pid == 0)
+		family_forked_child();
+	adopt_release();
+	return pid;
 }
 
 /* With its own stack the child never returns through this frame. */
 FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
-	struct family_mark mark = family_before_fork();
 	void *parent_tid, *tls, *child_tid;
 	va_list args;
 	int pid;
 
-	if (!real()->clone) {
-		errno = ENOSYS;
-		return -1;
-	}
+	if (!real()->clone)
+		return not_there();
 	/* the three may be absent, then the kernel ignores what is read in their place */
 	va_start(args, arg);
 	parent_tid = va_arg(args, void *);
@@ -61,6 +67,6 @@ FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ..
 	va_end(args);
 	pid = real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
 	if (!(flags & CLONE_VM) && pid > 0)
-		family_after_fork(mark, pid);
+		family_forked_parent();
 	return pid;
 }

@@ -39,12 +39,32 @@ static bool is_single_threaded(void)
 	return tasks.st_nlink == 3;
 }
 
+/* Registered before any other handlers: so this one runs last, next to the fork itself. */
+static void before_fork(void)
+{
+	lifecycle_before_split();
+	adopt_hold();
+}
+
+static void after_fork_parent(void)
+{
+	adopt_release();
+	family_forked_parent();
+}
+
+static void after_fork_child(void)
+{
+	adopt_release();
+	family_forked_child();
+}
+
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime)
 {
+	log_start();
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start();
 	adopt_start(runtime);
-	pthread_atfork(lifecycle_before_split, family_forked_parent, family_forked_child);
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 	if (adopt_new_objects(ADOPT_START) && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);

@@ -7,18 +7,51 @@
  * A line is built on the stack and leaves in one write, so that lines of several
  * processes do not mix. FONDUE_LOG is opened for each message: messages are rare, and a
  * log file may be rotated, or its descriptor closed by a daemon's start-up code.
+ *
+ * No message is worth the host: a reader that is gone must not kill it (SIGPIPE), a reader
+ * that does not read must not hang it. And descriptor 2 may have become something else:
+ * a program that closed it at its start has perhaps its database there now.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
-#include <string.h>
+#include <sys/stat.h>
 
 #include "log.h"
+
+/* How long a full pipe or a stopped terminal may hold us up before the line is dropped. */
+#define WRITE_WAIT_MS 100
 
 static const char *log_path;
 
 void log_set_file(const char *path)
 {
 	log_path = path;
+}
+
+static struct stat stderr_at_start; /* all 0: it was closed */
+
+void log_start(void)
+{
+	if (sys_call(SYS_fstat, STDERR_FILENO, &stderr_at_start) != 0)
+		stderr_at_start = (struct stat){ 0 };
+}
+
+/*
+ * As at start, or exchanged for what is surely meant to be written to: a terminal, a pipe,
+ * /dev/null, a file opened for appending.
+ */
+static bool is_for_messages(int fd)
+{
+	struct stat now;
+
+	if (sys_call(SYS_fstat, fd, &now) != 0)
+		return false;
+	if (now.st_dev == stderr_at_start.st_dev && now.st_ino == stderr_at_start.st_ino)
+		return true;
+	return S_ISCHR(now.st_mode) || S_ISFIFO(now.st_mode) ||
+	       (S_ISREG(now.st_mode) && (sys_call(SYS_fcntl, fd, F_GETFL) & O_APPEND));
 }
 
 struct line {
@@ -95,6 +128,33 @@ void log_format(char *text, size_t size, const char *format, ...)
 	text[line.len] = '\0';
 }
 
+static bool would_block(int fd)
+{
+	struct pollfd poll = { .fd = fd, .events = POLLOUT };
+	struct timespec wait = { .tv_nsec = WRITE_WAIT_MS * 1000000L };
+	long ready = sys_call(SYS_ppoll, &poll, 1, &wait, NULL, 0);
+
+	return ready == 0; /* errors: let write() find out */
+}
+
+/* The mask of one signal, as the kernel has it: libc's sigset_t is larger. */
+#define SIGPIPE_MASK (1UL << (SIGPIPE - 1))
+
+/* Write without a SIGPIPE of ours reaching the host, and without losing one of its own. */
+static void write_quietly(int fd, const char *text, size_t len)
+{
+	unsigned long pipe = SIGPIPE_MASK, saved, pending = 0;
+	struct timespec now = { 0 };
+
+	if (would_block(fd))
+		return;
+	(void)sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &pipe, &saved, sizeof(pipe));
+	(void)sys_call(SYS_rt_sigpending, &pending, sizeof(pending));
+	if (sys_call(SYS_write, fd, text, len) == -EPIPE && !(pending & pipe))
+		(void)sys_call(SYS_rt_sigtimedwait, &pipe, NULL, &now, sizeof(pipe));
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+}
+
 void log_line(const char *format, ...)
 {
 	char text[LOG_LINE_MAX];
@@ -114,7 +174,10 @@ void log_line(const char *format, ...)
 		fd = sys_call(SYS_openat, AT_FDCWD, log_path,
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	/* a log that cannot be opened: better on standard error than nowhere */
-	(void)sys_call(SYS_write, fd < 0 ? STDERR_FILENO : fd, text, line.len);
+	if (log_path && fd >= 0)
+		write_quietly(fd, text, line.len);
+	else if (is_for_messages(STDERR_FILENO))
+		write_quietly(STDERR_FILENO, text, line.len);
 	if (log_path && fd >= 0)
 		(void)sys_call(SYS_close, fd);
 }

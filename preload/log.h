@@ -6,6 +6,9 @@
 
 #include "base.h"
 
+/* Remember what standard error is; before the host can change it. */
+void log_start(void);
+
 /* Where messages go from now on; NULL: standard error. @path must stay valid. */
 void log_set_file(const char *path);
 

@@ -57,6 +57,7 @@ struct range {
 	uint64_t start;
 	uint64_t stop;
 	uint64_t file_end; /* from here on it was zero-filled at load */
+	const char *lost;  /* advice on the pages that sharing could not keep, or NULL */
 };
 
 struct proof {

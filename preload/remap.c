@@ -7,15 +7,13 @@
  * all. Anonymous shared memory has no name, lies in no file system (so a small /dev/shm
  * does not matter), and is gone with the last process that has it.
  */
-#include <signal.h>
 #include <sys/mman.h>
 
-#include "log.h"
 #include "remap.h"
 #include "pages.h"
 
 struct move {
-	const struct range *range;
+	struct range *range;
 	const char *kind;
 	struct page_state state;
 	long made; /* address of the shared pages before they are moved; 0: none */
@@ -120,21 +118,9 @@ static bool move_all(struct proof *proof, struct move *moves, unsigned count)
 	return true;
 }
 
-static void restore(const struct move *move, const char *name)
-{
-	const char *lost =
-		pages_restore(move->range->start, move->range->stop, &move->state);
-
-	if (lost)
-		log_line("%s: %s of section %s is lost by sharing it; set it again, or do not "
-			 "share it",
-			name, lost, move->kind);
-}
-
-bool remap_shared(struct proof *proof, const char *name)
+bool remap_shared(struct proof *proof)
 {
 	struct move moves[KIND_COUNT];
-	uint64_t all_signals = ~0ULL, saved;
 	unsigned count = 0;
 	bool good = true;
 
@@ -142,16 +128,14 @@ bool remap_shared(struct proof *proof, const char *name)
 		if (proof->ranges[kind].start < proof->ranges[kind].stop)
 			moves[count++] = (struct move){
 				.range = &proof->ranges[kind], .kind = kind_name[kind] };
-	/* a handler that ran between copy and move would write to the old pages */
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all_signals, &saved, sizeof(saved));
 	for (unsigned i = 0; good && i < count; i++)
 		good = prepare(proof, &moves[i]);
 	good = good && move_all(proof, moves, count);
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
-
 	for (unsigned i = 0; i < count; i++) {
+		struct range *range = moves[i].range;
+
 		if (good)
-			restore(&moves[i], name);
+			range->lost = pages_restore(range->start, range->stop, &moves[i].state);
 		else if (moves[i].made)
 			(void)sys_call(SYS_munmap, moves[i].made, move_size(&moves[i]));
 	}

@@ -8,9 +8,10 @@
 
 /*
  * remap_shared() - make the ranges of @proof shared, all or none
- * @name: of the object, for a message if a property of its pages is lost
  *
- * The pages keep address and contents; nobody else may be writing to them. Signals are
- * blocked meanwhile. Return: false with proof->refusal set, and everything as before.
+ * The pages keep address and contents; nobody else may be writing to them, and no signal
+ * handler may run in this thread. What mlock() and madvise() had set is set again; a range
+ * for which that failed says so in its `lost`.
+ * Return: false with proof->refusal set, and everything as before.
  */
-bool remap_shared(struct proof *proof, const char *name);
+bool remap_shared(struct proof *proof);
