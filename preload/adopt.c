@@ -8,12 +8,12 @@
  * whose notes are not to be trusted have no such place; those are remembered by address,
  * to be complained of once.
  */
-#include <pthread.h>
 #include <signal.h>
 
 #include "adopt.h"
 #include "config.h"
 #include "family.h"
+#include "lock.h"
 #include "log.h"
 #include "modules.h"
 #include "remap.h"
@@ -33,19 +33,19 @@ void adopt_start(const struct fondue_runtime *table)
  * that thread is forking itself: hence the count, raised before the lock is taken, for a
  * handler in between must not wait. Nothing that can block happens under this lock.
  */
-static pthread_mutex_t whole = PTHREAD_MUTEX_INITIALIZER;
+static struct lock whole;
 static __thread unsigned holds __attribute__((tls_model("initial-exec")));
 
 void adopt_hold(void)
 {
 	if (holds++ == 0)
-		pthread_mutex_lock(&whole);
+		lock_take(&whole);
 }
 
 void adopt_release(void)
 {
 	if (--holds == 0)
-		pthread_mutex_unlock(&whole);
+		lock_release(&whole);
 }
 
 /* Damaged objects already complained of. More than these in one process: said again. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lifecycle.h"
+#include "modules.h"
 #include "real.h"
 
 FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
@@ -26,6 +27,6 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 #ifndef __GLIBC__
 	envp = environ;
 #endif
-	real();
+	modules_set_walk(real()->dl_iterate_phdr);
 	lifecycle_start(envp, &fondue_runtime);
 }

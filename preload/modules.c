@@ -11,6 +11,14 @@
 
 #include "modules.h"
 
+static modules_walk *walk_modules = dl_iterate_phdr;
+
+void modules_set_walk(modules_walk *walk)
+{
+	if (walk)
+		walk_modules = walk;
+}
+
 struct visit {
 	int (*visit)(const struct module *module, void *arg);
 	void *arg;
@@ -50,7 +58,7 @@ int modules_visit(int (*visit)(const struct module *module, void *arg), void *ar
 {
 	struct visit state = { .visit = visit, .arg = arg };
 
-	return dl_iterate_phdr(visit_one, &state);
+	return walk_modules(visit_one, &state);
 }
 
 static bool is_readable(const struct module *module, uintptr_t start, size_t size)

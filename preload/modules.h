@@ -19,6 +19,14 @@ struct module {
 };
 
 /*
+ * modules_set_walk() - what to walk with instead of the dl_iterate_phdr() we are bound to
+ *
+ * That one may be a sanitizer's, which is not ready when our constructor runs. NULL: keep.
+ */
+typedef int modules_walk(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+void modules_set_walk(modules_walk *walk);
+
+/*
  * modules_visit() - call @visit for each object, in load order, until it returns non-zero
  *
  * The loader's lock is held meanwhile: no object can vanish, and @visit may call this

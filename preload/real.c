@@ -28,6 +28,7 @@ const struct real *real(void)
 		resolve("fork", &table.fork);
 		resolve("_Fork", &table._Fork);
 		resolve("clone", &table.clone);
+		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
 		resolve("dlopen", &table.dlopen);
 		resolve("pthread_create", &table.pthread_create);
 		atomic_store_explicit(&resolved, true, memory_order_release);

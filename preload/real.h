@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <link.h>
 #include <pthread.h>
 
 #include "base.h"
@@ -13,6 +14,8 @@ struct real {
 	pid_t (*_Fork)(void);
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 	void *(*dlopen)(const char *file, int mode);
+	int (*dl_iterate_phdr)(
+		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
 	int (*pthread_create)(pthread_t *thread, const pthread_attr_t *attr,
 		void *(*start)(void *), void *arg);
 };

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every way to give a program its runtime, with one and the same program.
+
+Preloaded, linked with -lfondue (where nothing in the program refers to the library, which
+linkers with --as-needed take as leave to drop it), from the archive into static, static PIE
+and dynamic programs, and under the sanitizers, of which AddressSanitizer refuses a preload
+that comes before its own runtime.
+
+    linking.py --library libfondue.so --archive libfondue.a --include DIR
+               [--musl-library FILE --musl-archive FILE]
+"""
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import done, skip, test  # noqa: E402
+
+PROGRAM = r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <fondue/shared.h>
+
+FONDUE_SHARED int hits;
+FONDUE_SHARED_ZERO char table[1 << 20];
+int before = 1, after;
+
+int main(void)
+{
+	for (int i = 0; i < 4; i++)
+		if (fork() == 0) {
+			__atomic_add_fetch(&hits, 1, __ATOMIC_RELAXED);
+			table[i * 4096] = 1;
+			before++;
+			after++;
+			_exit(0);
+		}
+	while (wait(NULL) > 0)
+		;
+	printf("active %d version %s hits %d table %d before %d after %d\n", fondue_active(),
+		fondue_version() ? fondue_version() : "none", hits,
+		table[0] + table[4096] + table[8192] + table[12288], before, after);
+	return 0;
+}
+"""
+SHARED = "active 1 version 0.1.0 hits 4 table 4 before 1 after 0\n"
+PRIVATE = "active 0 version none hits 0 table 0 before 1 after 0\n"
+
+
+class Case:
+    """A compiler and its arguments; how the program is run; what it must print."""
+
+    def __init__(self, name, command, preload=None, expected=SHARED):
+        self.name, self.command = name, command
+        self.preload, self.expected = preload, expected
+
+
+def cases(args):
+    directory = os.path.dirname(args.library)
+    linked = ["-L" + directory, "-Wl,-rpath," + directory, "-lfondue"]
+    anchored = ["-Wl,-u,fondue_runtime"] + linked
+    yield Case("no runtime", ["gcc"], expected=PRIVATE)
+    yield Case("static, no runtime", ["gcc", "-static"], expected=PRIVATE)
+    yield Case("static under the preload: out of its reach", ["gcc", "-static"],
+               args.library, PRIVATE)
+    for compiler in "gcc", "clang":
+        yield Case(f"{compiler}: preload", [compiler, "-O2"], args.library)
+        yield Case(f"{compiler}: -lfondue", [compiler, "-O2"] + linked)
+        yield Case(f"{compiler}: -lfondue and preload", [compiler, "-O2"] + linked, args.library)
+        for linker in "bfd", "gold", "lld", "mold":
+            yield Case(f"{compiler}: -lfondue, --as-needed, {linker}",
+                       [compiler, f"-fuse-ld={linker}", "-Wl,--as-needed"] + anchored)
+            yield Case(f"{compiler}: archive, static, {linker}",
+                       [compiler, f"-fuse-ld={linker}", "-static", args.archive])
+        yield Case(f"{compiler}: archive, static, -u, LTO",
+                   [compiler, "-O2", "-static", "-flto", "-Wl,-u,fondue_runtime", args.archive]
+                   + (["-fuse-ld=lld"] if compiler == "clang" else []))
+        yield Case(f"{compiler}: archive, static PIE", [compiler, "-static-pie", args.archive])
+        yield Case(f"{compiler}: archive, dynamic", [compiler, args.archive])
+        for sanitizer in "address", "undefined", "address,undefined", "thread":
+            yield Case(f"{compiler}: -lfondue, -fsanitize={sanitizer}",
+                       [compiler, f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all"]
+                       + linked)
+        yield Case(f"{compiler}: preload, -fsanitize=thread",
+                   [compiler, "-fsanitize=thread"], args.library)
+    if args.musl_library:
+        yield Case("musl: preload", ["musl-gcc"], args.musl_library)
+        yield Case("musl: archive, static, -u",
+                   ["musl-gcc", "-static", "-Wl,-u,fondue_runtime", args.musl_archive])
+
+
+def check(case, source, args, directory):
+    program = os.path.join(directory, "program")
+    # libraries stand behind the program that needs them
+    command = [case.command[0], source, "-I" + args.include, *case.command[1:], "-o", program]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        test(case.name, False, " ".join(command) + "\n" + made.stdout)
+        return
+    environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+    if case.preload:
+        environment["LD_PRELOAD"] = case.preload
+    ran = subprocess.run([program], env=environment, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    good = ran.returncode == 0 and ran.stdout == case.expected and not ran.stderr
+    test(case.name, good, f"{' '.join(command)}\nstatus {ran.returncode}\n{ran.stdout}{ran.stderr}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in "library", "archive", "include":
+        parser.add_argument("--" + name, required=True)
+    for name in "musl-library", "musl-archive":
+        parser.add_argument("--" + name)
+    args = parser.parse_args()
+    for name in "library", "archive", "include", "musl_library", "musl_archive":
+        if getattr(args, name):
+            setattr(args, name, os.path.abspath(getattr(args, name)))
+    with tempfile.TemporaryDirectory(prefix="fondue-") as directory:
+        source = os.path.join(directory, "program.c")
+        with open(source, "w") as file:
+            file.write(PROGRAM)
+        for case in cases(args):
+            if shutil.which(case.command[0]):
+                check(case, source, args, directory)
+            else:
+                skip(case.name, case.command[0] + " is not installed")
+    return done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
