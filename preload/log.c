@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "log.h"
 
@@ -45,9 +46,10 @@ void log_start(void)
 static bool is_for_messages(int fd)
 {
 	struct stat now;
+	long error = sys_call(SYS_fstat, fd, &now);
 
-	if (sys_call(SYS_fstat, fd, &now) != 0)
-		return false;
+	if (error) /* closed; or a sandbox that does not let us ask */
+		return error != -EBADF;
 	if (now.st_dev == stderr_at_start.st_dev && now.st_ino == stderr_at_start.st_ino)
 		return true;
 	return S_ISCHR(now.st_mode) || S_ISFIFO(now.st_mode) ||
@@ -128,30 +130,57 @@ void log_format(char *text, size_t size, const char *format, ...)
 	text[line.len] = '\0';
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now = { 0 };
+
+	(void)sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
+}
+
+/* A signal may come again and again, and each ends ppoll(): the whole wait is bounded. */
 static bool would_block(int fd)
 {
 	struct pollfd poll = { .fd = fd, .events = POLLOUT };
+	uint64_t start = now_ms();
 	struct timespec wait = { .tv_nsec = WRITE_WAIT_MS * 1000000L };
 	long ready = sys_call(SYS_ppoll, &poll, 1, &wait, NULL, 0);
 
-	return ready == 0; /* errors: let write() find out */
+	while (ready == -EINTR && now_ms() - start < WRITE_WAIT_MS) {
+		wait = (struct timespec){ .tv_nsec = 1000000 };
+		ready = sys_call(SYS_ppoll, &poll, 1, &wait, NULL, 0);
+		if (ready == 0)
+			ready = -EINTR; /* a slice is over, not the wait */
+	}
+	return ready == 0 || ready == -EINTR; /* other errors: let write() find out */
 }
 
-/* The mask of one signal, as the kernel has it: libc's sigset_t is larger. */
-#define SIGPIPE_MASK (1UL << (SIGPIPE - 1))
+/*
+ * What a write can bring upon the host: SIGPIPE from a reader that is gone, SIGXFSZ from a
+ * file that may not grow, SIGTTOU from a terminal that stops background writers. The
+ * last does not come at all to who blocks it. The mask is the kernel's: libc's is larger.
+ */
+#define MASK_OF(number)	 (1UL << ((number)-1))
+#define SIGNALS_OF_WRITE (MASK_OF(SIGPIPE) | MASK_OF(SIGXFSZ) | MASK_OF(SIGTTOU))
 
-/* Write without a SIGPIPE of ours reaching the host, and without losing one of its own. */
+/* Write without a signal of ours reaching the host, and without losing one of its own. */
 static void write_quietly(int fd, const char *text, size_t len)
 {
-	unsigned long pipe = SIGPIPE_MASK, saved, pending = 0;
+	unsigned long block = SIGNALS_OF_WRITE, ours = 0, saved, pending = 0;
 	struct timespec now = { 0 };
+	long result;
 
 	if (would_block(fd))
 		return;
-	(void)sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &pipe, &saved, sizeof(pipe));
+	(void)sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &block, &saved, sizeof(block));
 	(void)sys_call(SYS_rt_sigpending, &pending, sizeof(pending));
-	if (sys_call(SYS_write, fd, text, len) == -EPIPE && !(pending & pipe))
-		(void)sys_call(SYS_rt_sigtimedwait, &pipe, NULL, &now, sizeof(pipe));
+	result = sys_call(SYS_write, fd, text, len);
+	if (result == -EPIPE)
+		ours = MASK_OF(SIGPIPE) & ~pending;
+	else if (result == -EFBIG)
+		ours = MASK_OF(SIGXFSZ) & ~pending;
+	if (ours)
+		(void)sys_call(SYS_rt_sigtimedwait, &ours, NULL, &now, sizeof(ours));
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 }
 
