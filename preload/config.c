@@ -13,20 +13,19 @@
 
 struct config config;
 
-static const char *misunderstood; /* the last such variable */
-
 enum type { TYPE_SWITCH, TYPE_PATH };
 
-static const struct variable {
+static struct variable {
 	const char *name;
 	enum type type;
 	bool when_secure; /* honoured under AT_SECURE */
 	void *value;
+	bool misunderstood;
 } variables[] = {
-	{ "FONDUE_LOG", TYPE_PATH, false, &config.log },
-	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict },
-	{ "FONDUE_VERBOSE", TYPE_SWITCH, true, &config.verbose },
-	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late },
+	{ "FONDUE_LOG", TYPE_PATH, false, &config.log, false },
+	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict, false },
+	{ "FONDUE_VERBOSE", TYPE_SWITCH, true, &config.verbose, false },
+	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */
@@ -40,21 +39,21 @@ static const char *find(char *const *envp, const char *name)
 	return NULL;
 }
 
-static void set_switch(const struct variable *var, const char *text)
+static void set_switch(struct variable *var, const char *text)
 {
 	if (strcmp(text, "0") && strcmp(text, "1"))
-		misunderstood = var->name;
+		var->misunderstood = true;
 	*(bool *)var->value = !strcmp(text, "1");
 }
 
 /* A copy: programs that set their title write over the environment's memory. */
-static void set_path(const struct variable *var, const char *text)
+static void set_path(struct variable *var, const char *text)
 {
 	static char path[4096];
 	size_t len = strlen(text);
 
 	if (len >= sizeof(path)) {
-		misunderstood = var->name;
+		var->misunderstood = true;
 		return;
 	}
 	memcpy(path, text, len + 1);
@@ -76,11 +75,18 @@ void config_load(char *const *envp, bool secure)
 	}
 }
 
+static void complain(struct variable *var)
+{
+	if (!var->misunderstood)
+		return;
+	var->misunderstood = false;
+	log_line("%s is ignored: its value is not understood; %s", var->name,
+		var->type == TYPE_SWITCH ? "a switch is 0 or 1"
+					 : "a file name has less than 4096 bytes");
+}
+
 void config_complain(void)
 {
-	if (misunderstood)
-		log_line("%s is ignored: its value is not understood; a switch is 0 or 1, a file "
-			 "name has less than 4096 bytes",
-			misunderstood);
-	misunderstood = NULL;
+	for (size_t i = 0; i < FONDUE_COUNT(variables); i++)
+		complain(&variables[i]);
 }
