@@ -76,8 +76,8 @@ static const struct {
 	[REASON_AFTER_FORK] = { "it was loaded after the process had forked",
 		"load it before the first fork, or set FONDUE_LATE=1 to share it with the "
 		"children forked from now on" },
-	[REASON_THREADS] = { "it was loaded while other threads were running, unseen",
-		"dlopen() it by a name with a slash, or before threads are started" },
+	[REASON_THREADS] = { "the runtime was loaded while other threads were running",
+		"preload libfondue.so, or link the program with -lfondue" },
 };
 
 const char *refusal_cause(enum reason reason)
@@ -144,14 +144,25 @@ void proof_add(struct proof *proof, enum note_result result, const struct note *
 		check_piece(proof, note, kind);
 }
 
-/* Does a segment that is more than plain memory reach into the range? */
+/* Where @segment lies, of those that are more than plain memory. False: nowhere. */
+static bool find_foreign(const struct segment *segment, uint64_t *ret_start, uint64_t *ret_end)
+{
+	*ret_start = segment->start;
+	*ret_end = segment->end;
+	if (segment->type == PT_TLS) /* zero-filled thread-locals have a size and no place */
+		*ret_end = segment->file_end;
+	return segment->type != PT_LOAD && segment->type != PT_GNU_STACK;
+}
+
+/* Does one of them reach into the range? */
 static bool check_foreign(struct proof *proof, const struct range *range, const char *kind)
 {
 	for (unsigned i = 0; i < proof->image->count; i++) {
 		const struct segment *s = &proof->image->segments[i];
+		uint64_t start, end;
 
-		if (s->type == PT_LOAD || s->type == PT_GNU_STACK ||
-			!ranges_meet(s->start, s->end, range->start, range->stop))
+		if (!find_foreign(s, &start, &end) ||
+			!ranges_meet(start, end, range->start, range->stop))
 			continue;
 		return proof_refuse(proof,
 			s->type == PT_GNU_RELRO ? REASON_RELRO : REASON_FOREIGN, kind, s->start);
@@ -198,11 +209,14 @@ bool proof_binding_is_private(const struct proof *proof)
 		if (ranges_meet(start, end, proof->ranges[kind].start,
 			    proof->ranges[kind].stop))
 			return false;
-	for (unsigned i = 0; i < image->count; i++)
-		if (image->segments[i].type == PT_GNU_RELRO &&
-			ranges_meet(start, end, image->segments[i].start,
-				image->segments[i].end))
+	for (unsigned i = 0; i < image->count; i++) {
+		const struct segment *s = &image->segments[i];
+
+		/* the loader protects from the beginning of the page in which RELRO starts */
+		if (s->type == PT_GNU_RELRO &&
+			ranges_meet(start, end, align_down(s->start, image->page_size), s->end))
 			return false;
+	}
 	return true;
 }
 
