@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "remap.h"
+#include "advice.h"
 #include "pages.h"
 
 struct move {
@@ -51,7 +52,7 @@ static bool prepare(struct proof *proof, struct move *move)
 {
 	const struct range *range = move->range;
 
-	move->state = pages_state(range->start, range->stop);
+	advice_read(range->start, range->stop, &move->state);
 	if (move->state.known && !move->state.ordinary)
 		return proof_refuse(proof, REASON_MAPPING, move->kind, range->start);
 	move->made = make_pages(move_size(move), MAP_SHARED);
@@ -83,8 +84,10 @@ static void fill_hole(const struct move *move, size_t page_size)
 	struct range made = { .start = move->made, .stop = move->made + move_size(move),
 		.file_end = move->made + move_size(move) };
 
-	if (at == (long)move->range->start)
-		pages_copy(&made, (void *)at, page_size);
+	if (at != (long)move->range->start)
+		return;
+	pages_copy(&made, (void *)at, page_size);
+	(void)advice_restore(&move->state, false);
 }
 
 /* A range that is shared already goes back, because its object's other range could not. */
@@ -99,6 +102,8 @@ static void make_private(const struct move *move, size_t page_size)
 		(void *)made, page_size);
 	if (failed(put_in_place(move, made)))
 		(void)sys_call(SYS_munmap, made, move_size(move));
+	else
+		(void)advice_restore(&move->state, false);
 }
 
 static bool move_all(struct proof *proof, struct move *moves, unsigned count)
@@ -120,7 +125,7 @@ static bool move_all(struct proof *proof, struct move *moves, unsigned count)
 
 bool remap_shared(struct proof *proof)
 {
-	struct move moves[KIND_COUNT];
+	struct move moves[KIND_COUNT]; /* some KiB of the host's stack */
 	unsigned count = 0;
 	bool good = true;
 
@@ -135,7 +140,7 @@ bool remap_shared(struct proof *proof)
 		struct range *range = moves[i].range;
 
 		if (good)
-			range->lost = pages_restore(range->start, range->stop, &moves[i].state);
+			range->lost = advice_restore(&moves[i].state, true);
 		else if (moves[i].made)
 			(void)sys_call(SYS_munmap, moves[i].made, move_size(&moves[i]));
 	}
