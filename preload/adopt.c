@@ -4,9 +4,14 @@
  *
  * The record of what was done is in the object itself: its struct fondue_binding is zero
  * when the loader has just mapped it and is filled in here. So there is no table that
- * could go stale when a library is unloaded and another one takes its place. Only objects
- * whose notes are not to be trusted have no such place; those are remembered by address,
- * to be complained of once.
+ * could go stale when a library is unloaded and another one takes its place. Objects whose
+ * notes are not to be trusted have no such place; they are looked at again each time, and
+ * complained of once.
+ *
+ * One lock is taken by whoever adopts and by whoever forks: a child sees every object
+ * shared or private, not in between, and who adopts knows of every fork. The adopting
+ * thread has all signals blocked, so a handler that forks never meets a half-shared object
+ * of its own thread. What is to be said is said after the lock, since saying may take time.
  */
 #include <signal.h>
 
@@ -21,44 +26,76 @@
 
 /* What annotated objects are given. */
 static const struct fondue_runtime *runtime;
+static bool refuse_all;
 
 void adopt_start(const struct fondue_runtime *table)
 {
 	runtime = table;
 }
 
-/*
- * Taken by whoever shares an object and by whoever forks. The first has all signals
- * blocked; so a handler that forks never meets a lock that its own thread holds, unless
- * that thread is forking itself: hence the count, raised before the lock is taken, for a
- * handler in between must not wait. Nothing that can block happens under this lock.
- */
-static struct lock whole;
-static __thread unsigned holds __attribute__((tls_model("initial-exec")));
+void adopt_refuse_all(void)
+{
+	refuse_all = true;
+}
 
+static struct lock whole;
+static __thread unsigned nested __attribute__((tls_model("initial-exec")));
+
+static void take(void)
+{
+	uintptr_t holder;
+
+	if (lock_try(&whole, lock_self_word(), &holder))
+		return;
+	/* by a raw system call, while somebody held it who is not in this process: free it */
+	if (family_notice_fork())
+		lock_release(&whole);
+	lock_take(&whole);
+}
+
+/* A fork within a fork, by a signal handler: whatever it interrupts, it ends as it began. */
 void adopt_hold(void)
 {
-	if (holds++ == 0)
-		lock_take(&whole);
+	if (lock_is_mine(&whole))
+		nested++;
+	else
+		take();
 }
 
 void adopt_release(void)
 {
-	if (--holds == 0)
+	if (nested)
+		nested--;
+	else
 		lock_release(&whole);
 }
 
-/* Damaged objects already complained of. More than these in one process: said again. */
-#define DAMAGED_MAX 32
-static uintptr_t damaged[DAMAGED_MAX];
+/*
+ * What has been said already, by hash: a program may load and unload a plugin for each
+ * request. When it is full, further messages are not remembered and may be said again.
+ */
+#define SAID_MAX 64
+static uint64_t said[SAID_MAX];
 
-static bool is_known_damaged(uintptr_t base)
+/* FNV-1a, 64 bits */
+static uint64_t hash(const char *name, enum reason reason)
 {
-	for (unsigned i = 0; i < DAMAGED_MAX; i++) {
-		if (damaged[i] == base + 1) /* base may be 0, an empty place is */
+	uint64_t value = 0xcbf29ce484222325 ^ reason;
+
+	for (; *name; name++)
+		value = (value ^ (uint8_t)*name) * 0x100000001b3;
+	return value ? value : 1; /* 0 is an empty place */
+}
+
+static bool is_said(const char *name, enum reason reason, bool remember)
+{
+	uint64_t wanted = hash(name, reason);
+
+	for (unsigned i = 0; i < SAID_MAX; i++) {
+		if (said[i] == wanted)
 			return true;
-		if (!damaged[i]) {
-			damaged[i] = base + 1;
+		if (!said[i]) {
+			said[i] = remember ? wanted : 0;
 			return false;
 		}
 	}
@@ -109,27 +146,26 @@ static bool is_shared(uintptr_t address)
 	return modules_visit(find_shared, &address) != 0;
 }
 
-static bool may_be_late(struct proof *proof, enum adopt_when when)
+static bool may_be_late(struct proof *proof)
 {
-	if (when == ADOPT_THREADS)
+	if (refuse_all)
 		return proof_refuse(proof, REASON_THREADS, NULL, 0);
-	if (when == ADOPT_LOADED && !config.late && !family_alone())
+	if (!config.late && !family_alone())
 		return proof_refuse(proof, REASON_AFTER_FORK, NULL, 0);
 	return true;
 }
 
-static void report(const struct module *module, const struct proof *proof)
+static void report(const char *name, const struct refusal *r)
 {
-	const struct refusal *r = &proof->refusal;
 	char cause[LOG_LINE_MAX / 2];
 
 	log_format(cause, sizeof(cause), refusal_cause(r->reason), (unsigned long)r->value);
-	log_line("%s: annotated variables stay private: %s%s%s%s; %s", module->name,
+	log_line("%s: annotated variables stay private: %s%s%s%s; %s", name,
 		r->kind ? "section " : "", r->kind ? r->kind : r->symbol ? r->symbol : "",
 		r->kind || r->symbol ? ": " : "", cause, refusal_cure(r->reason));
 }
 
-static void announce(const struct module *module, const struct proof *proof)
+static void announce(const char *name, const struct proof *proof)
 {
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		const struct range *range = &proof->ranges[kind];
@@ -137,18 +173,13 @@ static void announce(const struct module *module, const struct proof *proof)
 		if (range->lost)
 			log_line("%s: section %s: %s is lost by sharing its pages; set it again, "
 				 "or do not share them",
-				module->name, kind_name[kind], range->lost);
+				name, kind_name[kind], range->lost);
 		if (config.verbose && range->start != range->stop)
-			log_line("%s: section %s: %lu bytes at 0x%lx are shared", module->name,
+			log_line("%s: section %s: %lu bytes at 0x%lx are shared", name,
 				kind_name[kind], (unsigned long)(range->stop - range->start),
 				(unsigned long)range->start);
 	}
 }
-
-struct pass {
-	enum adopt_when when;
-	unsigned refused;
-};
 
 static void bind(const struct proof *proof, unsigned long state)
 {
@@ -158,63 +189,93 @@ static void bind(const struct proof *proof, unsigned long state)
 	binding->state = state;
 }
 
-/* In one piece for forks, and for signal handlers that would write to the old pages. */
-static bool share(struct proof *proof)
+static bool share(const struct module *module, struct proof *proof)
 {
-	uint64_t all = ~0ULL, saved;
-	bool good;
-
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
-	adopt_hold();
-	good = remap_shared(proof);
-	if (good)
-		bind(proof, FONDUE_STATE_SHARED);
-	adopt_release();
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
-	return good;
-}
-
-static void adopt(const struct module *module, struct proof *proof, struct pass *pass)
-{
-	bool good = !proof->refusal.reason;
-
-	if (good && has_variables(proof))
-		good = symbols_check(module, proof, is_shared) &&
-		       may_be_late(proof, pass->when);
-	if (good && share(proof)) {
-		announce(module, proof);
-		return;
+	if (proof->refusal.reason)
+		return false;
+	if (has_variables(proof)) {
+		if (!symbols_check(module, proof, is_shared) || !may_be_late(proof))
+			return false;
+		family_keep_count();
 	}
-	if (binding_is_sound(proof))
-		bind(proof, FONDUE_STATE_PRIVATE);
-	report(module, proof);
-	pass->refused++;
+	return remap_shared(proof);
 }
+
+/* One object at a time, so that what there is to say needs no memory. */
+struct pass {
+	unsigned next, index; /* objects before `next` have been dealt with */
+	bool found;
+	bool shared;
+	const char *name;
+	struct proof proof; /* of which `image` is gone by the time it is said */
+};
 
 static bool is_new(const struct module *module, const struct proof *proof)
 {
 	if (!binding_is_sound(proof))
-		return !is_known_damaged(module->base);
+		return !is_said(module->name, proof->refusal.reason, false);
 	return !((const struct fondue_binding *)proof->binding)->runtime;
 }
 
 static int visit(const struct module *module, void *arg)
 {
+	struct pass *pass = arg;
+	struct image image;
+
+	if (pass->index++ < pass->next || !module_prove(module, &image, &pass->proof) ||
+		!is_new(module, &pass->proof))
+		return 0;
+	pass->next = pass->index;
+	pass->found = true;
+	pass->name = module->name;
+	pass->shared = share(module, &pass->proof);
+	if (binding_is_sound(&pass->proof))
+		bind(&pass->proof, pass->shared ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE);
+	return 1;
+}
+
+static bool adopt_next(struct pass *pass)
+{
+	uint64_t all = ~0ULL, saved;
+
+	pass->index = 0;
+	pass->found = false;
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
+	take();
+	modules_visit(visit, pass);
+	lock_release(&whole);
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+	return pass->found;
+}
+
+static unsigned say(const struct pass *pass)
+{
+	config_complain();
+	if (pass->shared)
+		announce(pass->name, &pass->proof);
+	else if (!is_said(pass->name, pass->proof.refusal.reason, true))
+		report(pass->name, &pass->proof.refusal);
+	return !pass->shared;
+}
+
+static int is_annotated(const struct module *module, void *arg)
+{
 	struct image image;
 	struct proof proof;
 
-	if (!module_prove(module, &image, &proof))
-		return 0;
-	config_complain();
-	if (is_new(module, &proof))
-		adopt(module, &proof, arg);
-	return 0;
+	(void)arg;
+	return module_prove(module, &image, &proof);
 }
 
-unsigned adopt_new_objects(enum adopt_when when)
+unsigned adopt_new_objects(void)
 {
-	struct pass pass = { .when = when };
+	int saved = errno;
+	struct pass pass = { .next = 0 };
+	unsigned refused = 0;
 
-	modules_visit(visit, &pass);
-	return pass.refused;
+	if (modules_visit(is_annotated, NULL))
+		while (adopt_next(&pass))
+			refused += say(&pass);
+	errno = saved;
+	return refused;
 }

@@ -20,6 +20,13 @@ FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
 	.version = FONDUE_VERSION_STRING,
 };
 
+/* Declared weak, and called, by the constructor that <fondue/shared.h> gives every library. */
+void fondue_object_loaded(void);
+FONDUE_EXPORT void fondue_object_loaded(void)
+{
+	lifecycle_object_loaded();
+}
+
 __attribute__((constructor(101))) static void start(int argc, char **argv, char **envp)
 {
 	(void)argc;
@@ -28,5 +35,5 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	envp = environ;
 #endif
 	modules_set_walk(real()->dl_iterate_phdr);
-	lifecycle_start(envp, &fondue_runtime);
+	lifecycle_start(envp, &fondue_runtime, real_is_late());
 }

@@ -2,18 +2,17 @@
 /*
  * hook-fork.c - fork, _Fork and clone
  *
- * Sharing itself needs none of these: the pages are shared mappings long before. The hooks
- * see to it that what was loaded without our seeing it is shared before the process
- * splits, and remember that it has split. Forks inside libc (daemon, forkpty) never come
- * by here; the pthread_atfork() handlers of `lifecycle` see those. vfork() is left alone:
- * it would return twice through our frame, and an exec follows.
+ * Sharing itself needs none of these: the pages are shared mappings long before. What the
+ * hooks see to is that a child finds every object whole, and that the family's forks are
+ * counted. Forks inside libc (daemon, forkpty) never come by here; the pthread_atfork()
+ * handlers of `lifecycle` see those. vfork() is left alone: it would return twice through
+ * our frame, and an exec follows.
  */
 #include <sched.h>
 #include <stdarg.h>
 
 #include "adopt.h"
 #include "family.h"
-#include "lifecycle.h"
 #include "real.h"
 
 static int not_there(void)
@@ -41,19 +40,24 @@ FONDUE_EXPORT pid_t _Fork(void)
 	pid_t pid;
 
 	adopt_hold();
+	family_forks();
 	pid = real()->_Fork ? real()->_Fork() : not_there();
-	if (pid > 0)
-		family_forked_parent();
+	if (pid < 0)
+		family_fork_failed();
 	else if (pid == 0)
 		family_forked_child();
 	adopt_release();
 	return pid;
 }
 
-/* With its own stack the child never returns through this frame. */
+/*
+ * With its own stack the child never returns through this frame, so nothing can be held
+ * meanwhile; it notices itself that it is a child.
+ */
 FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	void *parent_tid, *tls, *child_tid;
+	bool is_fork = !(flags & CLONE_VM);
 	va_list args;
 	int pid;
 
@@ -65,8 +69,10 @@ FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ..
 	tls = va_arg(args, void *);
 	child_tid = va_arg(args, void *);
 	va_end(args);
+	if (is_fork)
+		family_forks();
 	pid = real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
-	if (!(flags & CLONE_VM) && pid > 0)
-		family_forked_parent();
+	if (is_fork && pid < 0)
+		family_fork_failed();
 	return pid;
 }

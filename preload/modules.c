@@ -43,8 +43,7 @@ static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
 		.phnum = info->dlpi_phnum,
 	};
 
-	if (size >= offsetof(struct dl_phdr_info, dlpi_subs))
-		module.loads = info->dlpi_adds;
+	(void)size; /* of the fields that every libc has had from the start, nothing more */
 	module.name = info->dlpi_name;
 	if (module.is_program && (!module.name || !*module.name))
 		module.name = program_name();

@@ -15,7 +15,6 @@ struct module {
 	const ElfW(Phdr) *phdr;
 	unsigned phnum;
 	const ElfW(Dyn) *dynamic; /* NULL in static programs */
-	unsigned long long loads; /* objects loaded so far in the process */
 };
 
 /*

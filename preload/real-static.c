@@ -13,3 +13,8 @@ const struct real *real(void)
 
 	return &nothing;
 }
+
+bool real_is_late(void)
+{
+	return false;
+}

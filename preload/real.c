@@ -18,6 +18,8 @@ static atomic_bool resolved;
 static void resolve(const char *name, void *ret_function)
 {
 	*(void **)ret_function = dlsym(RTLD_NEXT, name);
+	if (!*(void **)ret_function)
+		(void)dlerror(); /* a message that the host did not ask for */
 }
 
 const struct real *real(void)
@@ -29,9 +31,17 @@ const struct real *real(void)
 		resolve("_Fork", &table._Fork);
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
-		resolve("dlopen", &table.dlopen);
-		resolve("pthread_create", &table.pthread_create);
 		atomic_store_explicit(&resolved, true, memory_order_release);
 	}
 	return &table;
+}
+
+/* At a program's start we run before glibc's own constructor sets environ; musl's loader does. */
+bool real_is_late(void)
+{
+#ifdef __GLIBC__
+	return environ != NULL;
+#else
+	return false;
+#endif
 }

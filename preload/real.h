@@ -5,7 +5,6 @@
 #pragma once
 
 #include <link.h>
-#include <pthread.h>
 
 #include "base.h"
 
@@ -13,11 +12,8 @@ struct real {
 	pid_t (*fork)(void);
 	pid_t (*_Fork)(void);
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
-	void *(*dlopen)(const char *file, int mode);
 	int (*dl_iterate_phdr)(
 		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
-	int (*pthread_create)(pthread_t *thread, const pthread_attr_t *attr,
-		void *(*start)(void *), void *arg);
 };
 
 /*
@@ -28,3 +24,10 @@ struct real {
  * the constructor makes it.
  */
 const struct real *real(void);
+
+/*
+ * real_is_late() - did we come by dlopen(), with a plugin that is linked with us?
+ *
+ * To be asked by our constructor. False where it cannot be told.
+ */
+bool real_is_late(void);

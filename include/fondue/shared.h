@@ -75,8 +75,8 @@ struct fondue_runtime {
  * struct fondue_binding - how an object that links nothing meets the runtime
  *
  * One per linked object, private to each process, all zero as built. The runtime finds it
- * through the note and fills it in: before any constructor of a program, before dlopen()
- * returns for a library. (An undefined weak function would be the usual way; linkers bind
+ * through the note and fills it in: before any constructor of a program, and before those
+ * of a library that comes later. (An undefined weak function would be the usual way; linkers bind
  * it to 0 for good in programs that are not position independent.)
  */
 struct fondue_binding {
@@ -176,6 +176,22 @@ static __inline__ const char *fondue_version(void)
 {
 	return fondue_binding_.runtime ? fondue_binding_.runtime->version : 0;
 }
+
+/*
+ * A library that arrives by dlopen() tells the runtime so before any of its own code runs:
+ * that is the moment at which its pages can still be exchanged. The reference is weak, and
+ * is bound to the runtime or to 0 when the library is loaded. Programs do not need it, since
+ * the runtime is there before them; code that is not position independent is theirs.
+ */
+#ifdef __PIC__
+extern void fondue_object_loaded(void) __attribute__((weak, visibility("default")));
+
+__attribute__((constructor(101), used)) static void fondue_tell_runtime_(void)
+{
+	if (!fondue_binding_.runtime && fondue_object_loaded)
+		fondue_object_loaded();
+}
+#endif
 
 /*
  * FONDUE_REQUIRE_RUNTIME; - in one file, at file scope: do not run with private variables
