@@ -13,9 +13,11 @@
  * thread has all signals blocked, so a handler that forks never meets a half-shared object
  * of its own thread. What is to be said is said after the lock, since saying may take time.
  */
+#include <pthread.h>
 #include <signal.h>
 
 #include "adopt.h"
+#include "born.h"
 #include "config.h"
 #include "family.h"
 #include "lock.h"
@@ -38,36 +40,46 @@ void adopt_refuse_all(void)
 	refuse_all = true;
 }
 
-static struct lock whole;
+static struct lock *whole; /* born_empty(); NULL: nothing has been adopted yet */
 static __thread unsigned nested __attribute__((tls_model("initial-exec")));
 
-static void take(void)
+static void free_in_child(void)
 {
-	uintptr_t holder;
+	atomic_store_explicit(&whole->word, 0, memory_order_relaxed);
+}
 
-	if (lock_try(&whole, lock_self_word(), &holder))
+/* Before the first object is adopted. Other threads may fork meanwhile, and see none. */
+static void make_lock(void)
+{
+	static struct lock ordinary;
+
+	if (whole)
 		return;
-	/* by a raw system call, while somebody held it who is not in this process: free it */
-	if (family_notice_fork())
-		lock_release(&whole);
-	lock_take(&whole);
+	whole = born_empty(sizeof(*whole));
+	if (whole)
+		return;
+	/* an old kernel: then a child by a raw system call may find it held */
+	whole = &ordinary;
+	pthread_atfork(NULL, NULL, free_in_child);
 }
 
 /* A fork within a fork, by a signal handler: whatever it interrupts, it ends as it began. */
 void adopt_hold(void)
 {
-	if (lock_is_mine(&whole))
+	if (!whole)
+		return;
+	if (lock_is_mine(whole))
 		nested++;
 	else
-		take();
+		lock_take(whole);
 }
 
 void adopt_release(void)
 {
 	if (nested)
 		nested--;
-	else
-		lock_release(&whole);
+	else if (whole && lock_is_mine(whole))
+		lock_release(whole);
 }
 
 /*
@@ -241,9 +253,9 @@ static bool adopt_next(struct pass *pass)
 	pass->index = 0;
 	pass->found = false;
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
-	take();
+	lock_take(whole);
 	modules_visit(visit, pass);
-	lock_release(&whole);
+	lock_release(whole);
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	return pass->found;
 }
@@ -258,6 +270,19 @@ static unsigned say(const struct pass *pass)
 	return !pass->shared;
 }
 
+unsigned adopt_new_objects(void)
+{
+	struct pass pass = { .next = 0 };
+	unsigned refused = 0;
+	int saved = errno;
+
+	make_lock();
+	while (adopt_next(&pass))
+		refused += say(&pass);
+	errno = saved;
+	return refused;
+}
+
 static int is_annotated(const struct module *module, void *arg)
 {
 	struct image image;
@@ -267,15 +292,7 @@ static int is_annotated(const struct module *module, void *arg)
 	return module_prove(module, &image, &proof);
 }
 
-unsigned adopt_new_objects(void)
+bool adopt_is_wanted(void)
 {
-	int saved = errno;
-	struct pass pass = { .next = 0 };
-	unsigned refused = 0;
-
-	if (modules_visit(is_annotated, NULL))
-		while (adopt_next(&pass))
-			refused += say(&pass);
-	errno = saved;
-	return refused;
+	return modules_visit(is_annotated, NULL);
 }

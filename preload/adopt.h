@@ -17,8 +17,9 @@ void adopt_refuse_all(void);
 /*
  * adopt_hold(), adopt_release() - around a fork: no object is half shared meanwhile
  *
- * May nest. Held across the fork by the forking thread, released in parent and child.
- * Async-signal-safe.
+ * May nest. Held across the fork by the forking thread, released by it in the parent; in
+ * a child it is free by itself, and to release it once more does no harm. Does nothing
+ * before the first object was adopted. Async-signal-safe.
  */
 void adopt_hold(void);
 void adopt_release(void);
@@ -26,7 +27,11 @@ void adopt_release(void);
 /*
  * adopt_new_objects() - judge and share every annotated object not seen before
  *
- * Must not be called by a thread in adopt_hold(). Takes the loader's lock; keeps errno.
+ * Must not be called by a thread in adopt_hold(). Takes the loader's lock for reading its
+ * list, as dl_iterate_phdr() does; keeps errno.
  * Return: number of objects refused now; each is said in one line, the same only once.
  */
 unsigned adopt_new_objects(void);
+
+/* Is there any annotated object? Costs a process without one this walk and nothing else. */
+bool adopt_is_wanted(void);

@@ -25,15 +25,21 @@
 /* A daemon has two ancestors at most; a longer line is not worth following. */
 #define ANCESTORS_MAX 8
 
-static atomic_uint own_forks;
-
 static struct {
-	atomic_int self;
-	atomic_uint *forks; /* of the whole family; &own_forks: only of this process */
-	bool unclear;	    /* nobody has counted, or the line is too long */
+	pid_t self;
+	atomic_bool has_forked; /* while nobody counts; written once: see family_forks() */
+	atomic_uint *forks;	/* of the whole family; NULL: nobody counts */
+	bool unclear;		/* born when nobody counted, or the line is too long */
 	unsigned count;
 	pid_t ancestors[ANCESTORS_MAX]; /* the last is the parent */
-} family = { .forks = &own_forks };
+} family;
+
+/* What family_forks() did, for family_fork_failed() to undo. */
+static __thread enum {
+	DID_NOTHING,
+	DID_COUNT,
+	DID_SET,
+} did __attribute__((tls_model("initial-exec")));
 
 static pid_t own_pid(void)
 {
@@ -42,14 +48,14 @@ static pid_t own_pid(void)
 
 void family_start(void)
 {
-	atomic_store_explicit(&family.self, own_pid(), memory_order_relaxed);
+	family.self = own_pid();
 }
 
 void family_keep_count(void)
 {
 	long page;
 
-	if (family.forks != &own_forks || family.unclear || atomic_load(&own_forks))
+	if (family.forks || family.unclear || atomic_load(&family.has_forked))
 		return;
 	page = sys_call(SYS_mmap, 0, sizeof(*family.forks), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -57,47 +63,45 @@ void family_keep_count(void)
 		family.forks = (atomic_uint *)page;
 }
 
+/* `family` is perhaps still the parent's, as it was at the fork: become its child. */
+static void notice_birth(void)
+{
+	pid_t pid = own_pid();
+
+	if (family.self == pid)
+		return;
+	if (!family.forks || family.count == ANCESTORS_MAX)
+		family.unclear = true;
+	else
+		family.ancestors[family.count++] = family.self;
+	family.self = pid;
+}
+
+/*
+ * Counted before the child exists, so that no relative can miss it. Private memory is
+ * written to the first time only: after each fork the first write to a page costs a fault.
+ * All relaxed: whoever reads has been forked, or has seen a process's end, and the kernel
+ * orders those.
+ */
 void family_forks(void)
 {
-	/*
-	 * Before the child exists, so that no relative can miss it. Relaxed: whoever reads
-	 * it has been forked, or has seen a process's end, and the kernel orders those.
-	 */
-	atomic_fetch_add_explicit(family.forks, 1, memory_order_relaxed);
+	did = DID_NOTHING;
+	if (family.forks) {
+		notice_birth(); /* the child's line must not lack us */
+		atomic_fetch_add_explicit(family.forks, 1, memory_order_relaxed);
+		did = DID_COUNT;
+	} else if (!atomic_load_explicit(&family.has_forked, memory_order_relaxed)) {
+		atomic_store_explicit(&family.has_forked, true, memory_order_relaxed);
+		did = DID_SET;
+	}
 }
 
 void family_fork_failed(void)
 {
-	atomic_fetch_sub_explicit(family.forks, 1, memory_order_relaxed);
-}
-
-/* `family` is still the parent's, as it was at the fork: become its child, once. */
-static bool become_child(void)
-{
-	pid_t pid = own_pid();
-	pid_t parent = atomic_exchange_explicit(&family.self, pid, memory_order_relaxed);
-
-	if (parent == pid)
-		return false;
-	if (family.forks == &own_forks || family.count == ANCESTORS_MAX)
-		family.unclear = true;
-	else
-		family.ancestors[family.count++] = parent;
-	return true;
-}
-
-void family_forked_child(void)
-{
-	(void)become_child();
-}
-
-bool family_notice_fork(void)
-{
-	bool noticed = become_child();
-
-	if (noticed)
-		family_forks();
-	return noticed;
+	if (did == DID_COUNT)
+		atomic_fetch_sub_explicit(family.forks, 1, memory_order_relaxed);
+	else if (did == DID_SET)
+		atomic_store_explicit(&family.has_forked, false, memory_order_relaxed);
 }
 
 /* In /proc/PID/stat: the state behind the name, and the 18th field from there. */
@@ -143,9 +147,11 @@ static bool is_gone(pid_t pid, bool is_parent)
 
 bool family_alone(void)
 {
-	(void)family_notice_fork();
+	notice_birth();
+	if (family.unclear || atomic_load(&family.has_forked))
+		return false;
 	/* raw forks are in the line and not in the count, hence not "different" */
-	if (family.unclear ||
+	if (family.forks &&
 		atomic_load_explicit(family.forks, memory_order_relaxed) > family.count)
 		return false;
 	for (unsigned i = 0; i < family.count; i++)

@@ -18,21 +18,11 @@ void family_start(void);
 void family_keep_count(void);
 
 /*
- * Before a fork; and if it came to nothing after all. Between the two, and whenever
- * family_alone() is asked, adopt_hold() keeps other threads from forking.
+ * Before a fork; and in the same thread if it came to nothing after all. A child need not
+ * be told that it is one.
  */
 void family_forks(void);
 void family_fork_failed(void);
-
-/* In the child. */
-void family_forked_child(void);
-
-/*
- * family_notice_fork() - is this a child that nobody has told of its birth?
- *
- * A raw system call runs no handlers. True once in such a child, which counts from then on.
- */
-bool family_notice_fork(void);
 
 /*
  * family_alone() - can no other living process expect to share with this one?

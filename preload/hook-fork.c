@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook-fork.c - fork, _Fork and clone
+ * hook-fork.c - _Fork and clone, for which libc runs no atfork handlers
  *
- * Sharing itself needs none of these: the pages are shared mappings long before. What the
- * hooks see to is that a child finds every object whole, and that the family's forks are
- * counted. Forks inside libc (daemon, forkpty) never come by here; the pthread_atfork()
- * handlers of `lifecycle` see those. vfork() is left alone: it would return twice through
- * our frame, and an exec follows.
+ * Sharing itself needs no hook: the pages are shared mappings long before. What must be
+ * seen to is that a child finds every object whole, and that the family's forks are
+ * counted. For fork() itself, and for the forks inside libc that never come by a hook
+ * (daemon, forkpty), the pthread_atfork() handlers of `lifecycle` do it; a hook would only
+ * make every child come back through a page of ours. vfork() is left alone: it would
+ * return twice through our frame, and an exec follows.
  */
 #include <sched.h>
 #include <stdarg.h>
@@ -19,16 +20,6 @@ static int not_there(void)
 {
 	errno = ENOSYS;
 	return -1;
-}
-
-/* The atfork handlers do the rest, but do not know how it ended. */
-FONDUE_EXPORT pid_t fork(void)
-{
-	pid_t pid = real()->fork ? real()->fork() : not_there();
-
-	if (pid < 0)
-		family_fork_failed();
-	return pid;
 }
 
 /*
@@ -44,16 +35,11 @@ FONDUE_EXPORT pid_t _Fork(void)
 	pid = real()->_Fork ? real()->_Fork() : not_there();
 	if (pid < 0)
 		family_fork_failed();
-	else if (pid == 0)
-		family_forked_child();
 	adopt_release();
 	return pid;
 }
 
-/*
- * With its own stack the child never returns through this frame, so nothing can be held
- * meanwhile; it notices itself that it is a child.
- */
+/* With its own stack the child never returns through this frame: nothing is held meanwhile. */
 FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	void *parent_tid, *tls, *child_tid;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "lifecycle.h"
 #include "adopt.h"
@@ -28,22 +29,37 @@ static bool is_single_threaded(void)
 	       tasks.st_nlink == 3;
 }
 
-/* Registered before any other handlers: so this one runs last, next to the fork itself. */
+/*
+ * Registered before any other handlers: so the first runs last and the second first, next
+ * to the fork itself. There is none for the child, which would pay for its pages: what a
+ * child must know it finds out when it needs to.
+ */
 static void before_fork(void)
 {
 	adopt_hold();
 	family_forks();
 }
 
-static void after_fork_parent(void)
+/*
+ * Handlers are not told how the fork ended. If it failed, libc has set errno to one of
+ * these; but the program's own handlers may have done so, too, or errno was that before.
+ * Without any child it has failed. With others one fork too many is counted, and we are
+ * too careful later.
+ */
+static bool fork_has_failed(void)
 {
-	adopt_release();
+	if (errno != EAGAIN && errno != ENOMEM && errno != ENOSYS && errno != EPERM &&
+		errno != EACCES)
+		return false;
+	return sys_call(SYS_waitid, P_ALL, 0, NULL, WEXITED | WNOHANG | WNOWAIT | __WALL,
+		       NULL) == -ECHILD;
 }
 
-static void after_fork_child(void)
+static void after_fork_parent(void)
 {
+	if (fork_has_failed())
+		family_fork_failed();
 	adopt_release();
-	family_forked_child();
 }
 
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late)
@@ -52,7 +68,9 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start();
 	adopt_start(runtime);
-	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	pthread_atfork(before_fork, after_fork_parent, NULL);
+	if (!adopt_is_wanted())
+		return;
 	if (late && !is_single_threaded())
 		adopt_refuse_all();
 	if (adopt_new_objects() && config.strict) {

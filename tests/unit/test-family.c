@@ -31,8 +31,6 @@ static pid_t fork_told(void)
 	pid = fork();
 	if (pid < 0)
 		family_fork_failed();
-	else if (pid == 0)
-		family_forked_child();
 	return pid;
 }
 
@@ -370,27 +368,6 @@ static int play_line(void)
 	return CHILD_GOOD;
 }
 
-/* The elder child is a raw one: neither count nor line of the parent knows of it. */
-static void have_untold_and_told(void)
-{
-	if (fork_untold() == 0)
-		be_member(1);
-	if (fork_told() == 0)
-		be_member(2);
-}
-
-static int play_untold_brother(void)
-{
-	set_up();
-	must(spawn(0, have_untold_and_told) > 0);
-	must(has_relatives(1) && has_relatives(2)); /* the raw one has noticed by now */
-	must(end_member(0));
-	must(has_relatives(1));
-	must(has_relatives(2));
-	must(end_member(1) && end_member(2));
-	return CHILD_GOOD;
-}
-
 /* A process that had nothing to share when it forked: nobody has counted. */
 static int play_uncounted(void)
 {
@@ -443,18 +420,22 @@ static int play_zombie(void)
 	return CHILD_GOOD;
 }
 
-static int play_noticed(void)
+/* A failed fork of a process that counts nothing leaves no trace, unless one succeeded. */
+static int play_uncounted_failed(void)
 {
 	pid_t pid;
 
-	start();
-	must(!family_notice_fork());
-	pid = fork_untold();
-	if (pid == 0) {
-		must(family_notice_fork() && !family_notice_fork());
+	family_start();
+	family_forks();
+	family_fork_failed();
+	must(family_alone());
+	pid = fork_told();
+	if (pid == 0)
 		_exit(CHILD_GOOD);
-	}
 	must(unit_wait(pid) == CHILD_GOOD);
+	family_forks();
+	family_fork_failed();
+	must(!family_alone());
 	return CHILD_GOOD;
 }
 
@@ -465,7 +446,6 @@ static int play_errno(void)
 	family_keep_count();
 	family_forks();
 	family_fork_failed();
-	family_forked_child();
 	must(family_alone());
 	must(errno == EXDEV);
 	return CHILD_GOOD;
@@ -507,8 +487,7 @@ int main(void)
 	test_orphans("the elder of two siblings is not alone", play_elder_sibling);
 	test_orphans("aunt and niece are not alone", play_aunt);
 	test_orphans("a child forked by a bare system call knows", play_untold);
-	test_play("it notices once", play_noticed);
-	test_orphans("it is a relative of its brothers", play_untold_brother);
+	test_play("nor do forks that fail count for ever there", play_uncounted_failed);
 	test_play("a process without anything to share counts nothing", play_uncounted);
 	test_orphans("without memory to count in, nobody is alone", play_no_memory);
 	test_orphans("an ancestor that nobody has waited for is gone", play_zombie);

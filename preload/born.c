@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * born.c - asking for pages that are wiped at a fork
+ */
+#include <sys/mman.h>
+
+#include "born.h"
+
+/* What no kernel can have been asked for. */
+#define NO_ADVICE 0x7fffffff
+
+void *born_empty(size_t size)
+{
+	long at = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at < 0 && at > -4096)
+		return NULL;
+	/* an emulator may grant whatever it is asked for, and do nothing */
+	if (sys_call(SYS_madvise, at, size, NO_ADVICE) == -EINVAL &&
+		sys_call(SYS_madvise, at, size, MADV_WIPEONFORK) == 0)
+		return (void *)at;
+	(void)sys_call(SYS_munmap, at, size);
+	return NULL;
+}
