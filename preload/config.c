@@ -7,6 +7,7 @@
  * (AT_SECURE) a variable that would make us write to a file is not honoured.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "config.h"
 #include "log.h"
@@ -46,17 +47,35 @@ static void set_switch(struct variable *var, const char *text)
 	*(bool *)var->value = !strcmp(text, "1");
 }
 
-/* A copy: programs that set their title write over the environment's memory. */
+/*
+ * A copy: programs that set their title write over the environment's memory. Room for the
+ * longest path in every process would be a page more for each to load.
+ */
+#define PATH_SIZE  4096 /* PATH_MAX, its 0 byte included */
+#define SHORT_PATH 256
+
+static char *make_room(size_t size)
+{
+	static char room[SHORT_PATH];
+	long pages;
+
+	if (size <= sizeof(room))
+		return room;
+	pages = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
+	return pages < 0 && pages > -4096 ? NULL : (char *)pages;
+}
+
 static void set_path(struct variable *var, const char *text)
 {
-	static char path[4096];
-	size_t len = strlen(text);
+	size_t size = strlen(text) + 1;
+	char *path = size <= PATH_SIZE ? make_room(size) : NULL;
 
-	if (len >= sizeof(path)) {
+	if (!path) {
 		var->misunderstood = true;
 		return;
 	}
-	memcpy(path, text, len + 1);
+	memcpy(path, text, size);
 	*(const char **)var->value = path;
 	log_set_file(path);
 }
