@@ -35,6 +35,11 @@ void adopt_start(const struct fondue_runtime *table)
 	runtime = table;
 }
 
+bool adopt_is_started(void)
+{
+	return runtime != NULL;
+}
+
 void adopt_refuse_all(void)
 {
 	refuse_all = true;

@@ -10,6 +10,7 @@
 
 /* Before anything is adopted: the table that annotated objects are given. */
 void adopt_start(const struct fondue_runtime *runtime);
+bool adopt_is_started(void);
 
 /* From now on refuse every object, for other threads may be using it already. */
 void adopt_refuse_all(void);

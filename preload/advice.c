@@ -8,10 +8,10 @@
  * a range has its own paragraph. Read line by line through a buffer on the stack.
  */
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "advice.h"
+#include "text.h"
 
 /* <linux/mman.h>, which musl's compiler does not find */
 #define LOCK_ON_FAULT 1
@@ -55,18 +55,15 @@ static bool next_line(struct lines *lines)
 
 static const char *read_number(const char *text, unsigned base, uint64_t *ret)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *at;
-
-	for (*ret = 0; *text && (at = memchr(digits, *text, base)); text++)
-		*ret = *ret * base + (at - digits);
+	for (*ret = 0; text_digit(*text, base) < base; text++)
+		*ret = *ret * base + text_digit(*text, base);
 	return text;
 }
 
 /* One paragraph, as far as it matters. */
 struct mapping {
 	uint64_t start, stop;
-	char rights[5]; /* "rw-p" */
+	bool ordinary; /* "rw-p" */
 	uint64_t size_kib, resident_kib;
 };
 
@@ -78,20 +75,22 @@ static bool read_head(const char *line, struct mapping *ret)
 	if (at == line || *at != '-')
 		return false;
 	at = read_number(at + 1, 16, &mapping.stop);
-	if (*at != ' ' || strlen(at) < 5)
+	if (*at != ' ')
 		return false;
-	memcpy(mapping.rights, at + 1, 4);
+	mapping.ordinary = text_begins(at, " rw-p");
 	*ret = mapping;
 	return true;
 }
 
 static void read_size(const char *line, const char *name, uint64_t *ret)
 {
-	size_t len = strlen(name);
+	const char *at = text_behind(line, name);
 
-	if (strncmp(line, name, len))
+	if (!at)
 		return;
-	(void)read_number(line + len + strspn(line + len, " "), 10, ret);
+	while (*at == ' ')
+		at++;
+	(void)read_number(at, 10, ret);
 }
 
 static unsigned read_flags(const char *line)
@@ -111,7 +110,7 @@ static unsigned read_flags(const char *line)
 	unsigned advice = 0;
 
 	for (size_t i = 0; i < FONDUE_COUNT(flags); i++)
-		if (strstr(line, flags[i].flag))
+		if (text_contains(line, flags[i].flag))
 			advice |= flags[i].advice;
 	return advice;
 }
@@ -146,7 +145,7 @@ static void add_piece(struct reading *reading, const struct mapping *mapping, un
 
 static void cover(struct reading *reading, const struct mapping *mapping)
 {
-	if (mapping->start > reading->covered || strcmp(mapping->rights, "rw-p"))
+	if (mapping->start > reading->covered || !mapping->ordinary)
 		reading->state->ordinary = false;
 	if (mapping->stop > reading->covered)
 		reading->covered = mapping->stop;
@@ -167,7 +166,7 @@ static void read_mappings(struct lines *lines, struct reading *reading)
 		} else if (inside) {
 			read_size(lines->line, "Size:", &mapping.size_kib);
 			read_size(lines->line, "Rss:", &mapping.resident_kib);
-			if (!strncmp(lines->line, "VmFlags:", 8))
+			if (text_begins(lines->line, "VmFlags:"))
 				add_piece(reading, &mapping, read_flags(lines->line));
 		}
 	}

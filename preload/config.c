@@ -6,11 +6,11 @@
  * before libc has set environ. In a process that runs with more rights than its caller
  * (AT_SECURE) a variable that would make us write to a file is not honoured.
  */
-#include <string.h>
 #include <sys/mman.h>
 
 #include "config.h"
 #include "log.h"
+#include "text.h"
 
 struct config config;
 
@@ -32,19 +32,22 @@ static struct variable {
 /* As getenv(), on an environment that libc may not know yet. */
 static const char *find(char *const *envp, const char *name)
 {
-	size_t len = strlen(name);
+	for (; envp && *envp; envp++) {
+		const char *rest = text_behind(*envp, name);
 
-	for (; envp && *envp; envp++)
-		if (!strncmp(*envp, name, len) && (*envp)[len] == '=')
-			return *envp + len + 1;
+		if (rest && *rest == '=')
+			return rest + 1;
+	}
 	return NULL;
 }
 
 static void set_switch(struct variable *var, const char *text)
 {
-	if (strcmp(text, "0") && strcmp(text, "1"))
+	bool on = text_equals(text, "1");
+
+	if (!on && !text_equals(text, "0"))
 		var->misunderstood = true;
-	*(bool *)var->value = !strcmp(text, "1");
+	*(bool *)var->value = on;
 }
 
 /*
@@ -68,14 +71,15 @@ static char *make_room(size_t size)
 
 static void set_path(struct variable *var, const char *text)
 {
-	size_t size = strlen(text) + 1;
+	size_t size = text_length(text) + 1;
 	char *path = size <= PATH_SIZE ? make_room(size) : NULL;
 
 	if (!path) {
 		var->misunderstood = true;
 		return;
 	}
-	memcpy(path, text, size);
+	while (size--)
+		((volatile char *)path)[size] = text[size]; /* volatile: and no memcpy() */
 	*(const char **)var->value = path;
 	log_set_file(path);
 }

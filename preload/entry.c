@@ -20,6 +20,10 @@ FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
 	.version = FONDUE_VERSION_STRING,
 };
 
+/* What `fondue check` looks for in a stripped static program: see note.h. */
+__asm__(".pushsection .note.fondue,\"a\",%note\n\t.balign 4\n"
+	"\t.long 7, 0, 2\n\t.asciz \"fondue\"\n\t.balign 4\n.popsection\n");
+
 /* Declared weak, and called, by the constructor that <fondue/shared.h> gives every library. */
 void fondue_object_loaded(void);
 FONDUE_EXPORT void fondue_object_loaded(void)

@@ -16,11 +16,11 @@
  */
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "family.h"
 #include "log.h"
+#include "text.h"
 
 /* A daemon has two ancestors at most; a longer line is not worth following. */
 #define ANCESTORS_MAX 8
@@ -107,16 +107,15 @@ void family_fork_failed(void)
 /* In /proc/PID/stat: the state behind the name, and the 18th field from there. */
 static bool is_zombie(const char *stat)
 {
-	const char *at = strrchr(stat, ')');
+	const char *at = text_last(stat, ')');
 
 	if (!at || (at[1] != ' ') || (at[2] != 'Z' && at[2] != 'X'))
 		return false;
 	at += 2;
-	for (unsigned field = 0; field < 17; field++) {
-		at = strchr(at, ' ');
-		if (!at)
+	for (unsigned field = 0; field < 17; at++) {
+		if (!*at)
 			return false;
-		at++;
+		field += *at == ' ';
 	}
 	/* its first thread has ended; others may go on */
 	return (at[0] == '0' || at[0] == '1') && at[1] == ' ';

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hook-fork.c - _Fork and clone, for which libc runs no atfork handlers
+ * hook-fork.c - fork, _Fork and clone
  *
  * Sharing itself needs no hook: the pages are shared mappings long before. What must be
  * seen to is that a child finds every object whole, and that the family's forks are
- * counted. For fork() itself, and for the forks inside libc that never come by a hook
- * (daemon, forkpty), the pthread_atfork() handlers of `lifecycle` do it; a hook would only
- * make every child come back through a page of ours. vfork() is left alone: it would
- * return twice through our frame, and an exec follows.
+ * counted. For fork(), and for the forks inside libc that never come by a hook (daemon,
+ * forkpty), the pthread_atfork() handlers of `lifecycle` do it; for the other two libc runs
+ * none. vfork() is left alone: it would return twice through our frame, and an exec
+ * follows.
  */
 #include <sched.h>
 #include <stdarg.h>
@@ -20,6 +20,16 @@ static int not_there(void)
 {
 	errno = ENOSYS;
 	return -1;
+}
+
+/*
+ * Nothing to do, and done by a jump, so that no child comes back through a page of ours.
+ * But a program that forks refers to it: without that a linker that drops unneeded
+ * libraries (--as-needed) would drop -lfondue.
+ */
+FONDUE_EXPORT pid_t fork(void)
+{
+	return real()->fork ? real()->fork() : not_there();
 }
 
 /*

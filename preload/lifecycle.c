@@ -79,7 +79,9 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	}
 }
 
+/* In a static program such constructors may run before ours, which then sees to all. */
 void lifecycle_object_loaded(void)
 {
-	adopt_new_objects();
+	if (adopt_is_started())
+		adopt_new_objects();
 }

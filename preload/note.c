@@ -11,14 +11,16 @@
 #include <fondue/shared.h>
 
 #include "note.h"
+#include "text.h"
 
 const char *const kind_name[KIND_COUNT] = { "shared", "shared_zero" };
 
 /* namesz, descsz, type; then the name, padded to 4 */
-#define HEADER_SIZE 12
-#define NAME	    "fondue"
-#define NAME_SIZE   8
-#define NOTE_TYPE   1
+#define HEADER_SIZE  12
+#define NAME	     "fondue"
+#define NAME_SIZE    8
+#define NOTE_TYPE    1
+#define RUNTIME_TYPE 2 /* in entry.c */
 #define WORDS	    (3 * KIND_COUNT + 1)
 
 static uint32_t read32(const uint8_t *at)
@@ -40,10 +42,11 @@ static uint64_t read_target(const uint8_t *at, uint64_t address, unsigned word)
 	return address + distance;
 }
 
-static bool is_ours(const uint8_t *at)
+static bool is_ours(const uint8_t *at, uint32_t type)
 {
-	return read32(at) == sizeof(NAME) && read32(at + 8) == NOTE_TYPE &&
-	       !memcmp(at + HEADER_SIZE, NAME "\0", NAME_SIZE);
+	return read32(at) == sizeof(NAME) && read32(at + 8) == type &&
+	       text_equals((const char *)at + HEADER_SIZE, NAME) &&
+	       !at[HEADER_SIZE + NAME_SIZE - 1];
 }
 
 static void read_words(const uint8_t *at, uint64_t address, unsigned word, struct note *ret)
@@ -68,7 +71,7 @@ enum note_result note_next(const void *bytes, size_t size, uint64_t address, uns
 		uint64_t desc = *pos + HEADER_SIZE + NAME_SIZE;
 		uint32_t desc_size;
 
-		if (!is_ours(at))
+		if (!is_ours(at, NOTE_TYPE))
 			continue;
 		desc_size = read32(at + 4);
 		*pos = desc; /* go on behind the name, whatever the size says */
@@ -86,4 +89,12 @@ enum note_result note_next(const void *bytes, size_t size, uint64_t address, uns
 		return NOTE_FOUND;
 	}
 	return NOTE_END;
+}
+
+bool note_tells_runtime(const void *bytes, size_t size)
+{
+	for (size_t pos = 0; pos + HEADER_SIZE + NAME_SIZE <= size; pos += 4)
+		if (is_ours((const uint8_t *)bytes + pos, RUNTIME_TYPE))
+			return true;
+	return false;
 }

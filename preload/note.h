@@ -45,3 +45,11 @@ enum note_result {
  */
 enum note_result note_next(const void *bytes, size_t size, uint64_t address, unsigned word,
 	size_t *pos, struct note *ret);
+
+/*
+ * note_tells_runtime() - is there a note of type 2, as the runtime's own object has?
+ *
+ * It ends up in libfondue.so and in every program that libfondue.a is linked into, and says
+ * so of a stripped one, too.
+ */
+bool note_tells_runtime(const void *bytes, size_t size);

@@ -51,7 +51,7 @@ static const struct {
 	[REASON_NOT_WRITABLE] = { "the section is not writable (0x%lx)",
 		"remove const from the annotated variables" },
 	[REASON_EXECUTABLE] = { "the section lies in an executable segment (0x%lx)",
-		"annotate no function, and link without -N and -z execstack scripts" },
+		"annotate no function, and link without -N" },
 	[REASON_RELRO] = { "the section lies in memory made read-only after start (0x%lx)",
 		"keep the section out of RELRO in the linker script" },
 	[REASON_FOREIGN] = { "the section's pages hold something of the loader's at 0x%lx",

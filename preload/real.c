@@ -27,6 +27,7 @@ const struct real *real(void)
 	/* acquire: the table before its use; pairs with the release below */
 	if (!atomic_load_explicit(&resolved, memory_order_acquire)) {
 		/* two threads may both come here: they store the same values */
+		resolve("fork", &table.fork);
 		resolve("_Fork", &table._Fork);
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);

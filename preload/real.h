@@ -9,6 +9,7 @@
 #include "base.h"
 
 struct real {
+	pid_t (*fork)(void);
 	pid_t (*_Fork)(void);
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 	int (*dl_iterate_phdr)(

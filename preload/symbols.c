@@ -9,9 +9,8 @@
  * look at what the loader did: at the program's COPY relocations by name, and at the
  * library's own GOT slots by value.
  */
-#include <string.h>
-
 #include "symbols.h"
+#include "text.h"
 
 #if defined(__x86_64__)
 #define R_COPY	   R_X86_64_COPY
@@ -100,7 +99,7 @@ static bool defines_shared(const struct check *check, const char *name)
 	for (size_t i = 1; i < count; i++)
 		if (r.symbols[i].st_shndx != SHN_UNDEF &&
 			in_ranges(check->proof, check->library->base + r.symbols[i].st_value) &&
-			!strcmp(r.names + r.symbols[i].st_name, name))
+			text_equals(r.names + r.symbols[i].st_name, name))
 			return true;
 	return false;
 }

@@ -399,6 +399,22 @@ static void test_noise(void)
 	test("noise out of the note's own words is read to its end", steps > 0);
 }
 
+/* The runtime's own note is none of an annotated file, and the other way round. */
+static void test_runtime(void)
+{
+	enum { RUNTIME_AT = 64 };
+	uint8_t *bytes = make_guarded(RUNTIME_AT + 20);
+	uint32_t header[3] = { 7, 0, 2 };
+
+	memset(bytes, 0, RUNTIME_AT + 20);
+	memcpy(bytes + RUNTIME_AT, header, sizeof(header));
+	memcpy(bytes + RUNTIME_AT + sizeof(header), "fondue\0", 8);
+	test("the runtime's note is found", note_tells_runtime(bytes, RUNTIME_AT + 20));
+	test("a byte less of it is not", !note_tells_runtime(bytes, RUNTIME_AT + 19));
+	bytes[RUNTIME_AT + WIRE_TYPE] = 1;
+	test("an annotated file's is another", !note_tells_runtime(bytes, RUNTIME_AT + 20));
+}
+
 int main(void)
 {
 	test_contents();
@@ -415,5 +431,6 @@ int main(void)
 	test_newer();
 	test_sequences();
 	test_noise();
+	test_runtime();
 	return tap_done();
 }
