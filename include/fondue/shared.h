@@ -76,8 +76,8 @@ struct fondue_runtime {
  *
  * One per linked object, private to each process, all zero as built. The runtime finds it
  * through the note and fills it in: before any constructor of a program, and before those
- * of a library that comes later. (An undefined weak function would be the usual way; linkers bind
- * it to 0 for good in programs that are not position independent.)
+ * of a library that comes later. (An undefined weak function would be the usual way;
+ * linkers bind it to 0 for good in programs that are not position independent.)
  */
 struct fondue_binding {
 	const struct fondue_runtime *runtime; /* NULL: no runtime in this process */
@@ -144,7 +144,7 @@ __attribute__((weak, used, visibility("hidden"))) struct fondue_binding fondue_b
  * file's piece, start and end of `shared`; the same of `shared_zero`; the binding. Words
  * may be unaligned. The distance to the piece keeps it from being collected as garbage.
  */
-__asm__(FONDUE_PIECE_("shared", "progbits", "771")
+__extension__ __asm__(FONDUE_PIECE_("shared", "progbits", "771")
 	FONDUE_PIECE_("shared_zero", "nobits", "772")
 	".pushsection .note.fondue,\"a\",%note\n\t.balign 4\n"
 	"\t.long 7, 774f-773f, 1\n\t.asciz \"fondue\"\n\t.balign 4\n"
@@ -180,8 +180,8 @@ static __inline__ const char *fondue_version(void)
 /*
  * A library that arrives by dlopen() tells the runtime so before any of its own code runs:
  * that is the moment at which its pages can still be exchanged. The reference is weak, and
- * is bound to the runtime or to 0 when the library is loaded. Programs do not need it, since
- * the runtime is there before them; code that is not position independent is theirs.
+ * is bound to the runtime or to 0 when the library is loaded. For a program the runtime has
+ * done its work by then; code that is not position independent can only be a program's.
  */
 #ifdef __PIC__
 extern void fondue_object_loaded(void) __attribute__((weak, visibility("default")));
@@ -205,7 +205,7 @@ __attribute__((constructor(101), used)) static void fondue_tell_runtime_(void)
 		if (!fondue_active())                                                    \
 			fondue_refuse_to_run_(__FILE__);                                 \
 	}                                                                                \
-	__extension__ /* lets a ';' follow without a word from -pedantic */
+	struct fondue_binding /* declared once more, so that a ';' may follow */
 
 /* libc's, declared under names of our own so that no header need be included here. */
 extern long fondue_libc_write_(int, const void *, unsigned long) __asm__("write");
@@ -239,7 +239,7 @@ static __inline__ void fondue_refuse_to_run_(const char *file)
 
 #define FONDUE_SHARED
 #define FONDUE_SHARED_ZERO
-#define FONDUE_REQUIRE_RUNTIME
+#define FONDUE_REQUIRE_RUNTIME struct fondue_binding
 #define fondue_active()	 0
 #define fondue_version() ((const char *)0)
 

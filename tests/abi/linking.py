@@ -94,6 +94,15 @@ def cases(args):
                    ["musl-gcc", "-static", "-Wl,-u,fondue_runtime", args.musl_archive])
 
 
+def lacking(case):
+    """Why a case cannot be tried: what other machines need is not always built."""
+    if not shutil.which(case.command[0]):
+        return case.command[0] + " is not installed"
+    files = [case.preload, case.command[-1]] if case.command[0] == "musl-gcc" else []
+    missing = [f for f in files if f and f.startswith("/") and not os.path.exists(f)]
+    return f"{missing[0]} does not exist" if missing else None
+
+
 def check(case, source, args, directory):
     program = os.path.join(directory, "program")
     # libraries stand behind the program that needs them
@@ -126,10 +135,11 @@ def main():
         with open(source, "w") as file:
             file.write(PROGRAM)
         for case in cases(args):
-            if shutil.which(case.command[0]):
-                check(case, source, args, directory)
+            reason = lacking(case)
+            if reason:
+                skip(case.name, reason)
             else:
-                skip(case.name, case.command[0] + " is not installed")
+                check(case, source, args, directory)
     return done()
 
 
