@@ -257,11 +257,11 @@ static void test_start(const char *library)
 	test("no file is opened but the library", !opens_more(&inert, &empty, library));
 }
 
+/* Not while it looks at itself: how many reads that takes goes by how much is mapped. */
 static void test_later(void)
 {
 	test("main() makes the calls it would make",
-		same_calls(&empty, &inert, MARK_MAIN) &&
-			same_calls(&empty, &inert, MARK_SHOW));
+		same_calls(&empty, &inert, MARK_MAIN));
 	test("fork() makes the same calls", same_calls(&empty, &inert, MARK_FORK));
 	test("pthread_create() makes the same calls",
 		same_calls(&empty, &inert, MARK_THREAD));
