@@ -8,10 +8,10 @@
  * notes are not to be trusted have no such place; they are looked at again each time, and
  * complained of once.
  *
- * One lock is taken by whoever adopts and by whoever forks: a child sees every object
- * shared or private, not in between, and who adopts knows of every fork. The adopting
- * thread has all signals blocked, so a handler that forks never meets a half-shared object
- * of its own thread. What is to be said is said after the lock, since saying may take time.
+ * One lock is taken by whoever shares an object and by whoever forks: a child sees every
+ * object shared or private, not in between, and who shares knows of every fork. The first
+ * has all signals blocked, so a handler that forks never meets a half-shared object of its
+ * own thread. Nothing is waited for under the lock: no other lock, no message being written.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -25,10 +25,11 @@
 #include "modules.h"
 #include "remap.h"
 #include "symbols.h"
+#include "text.h"
 
 /* What annotated objects are given. */
 static const struct fondue_runtime *runtime;
-static bool refuse_all;
+static enum reason refuse_all;
 
 void adopt_start(const struct fondue_runtime *table)
 {
@@ -40,51 +41,71 @@ bool adopt_is_started(void)
 	return runtime != NULL;
 }
 
-void adopt_refuse_all(void)
+void adopt_refuse_all(enum reason reason)
 {
-	refuse_all = true;
+	refuse_all = reason;
 }
 
-static struct lock *whole; /* born_empty(); NULL: nothing has been adopted yet */
-static __thread unsigned nested __attribute__((tls_model("initial-exec")));
+struct hold {
+	struct lock lock;
+	unsigned nested; /* how often the holder has taken it once more */
+};
+
+/* born_empty(); NULL: nothing has been adopted yet */
+static struct hold *_Atomic whole;
 
 static void free_in_child(void)
 {
-	atomic_store_explicit(&whole->word, 0, memory_order_relaxed);
+	*atomic_load(&whole) = (struct hold){ .nested = 0 };
+}
+
+/* An old kernel: then a child by a raw system call may find it held. */
+static struct hold *make_ordinary(void)
+{
+	static struct hold ordinary;
+	static atomic_bool told;
+
+	if (!atomic_exchange(&told, true))
+		pthread_atfork(NULL, NULL, free_in_child);
+	return &ordinary;
 }
 
 /* Before the first object is adopted. Other threads may fork meanwhile, and see none. */
 static void make_lock(void)
 {
-	static struct lock ordinary;
+	struct hold *made, *there = NULL;
 
-	if (whole)
+	if (atomic_load(&whole))
 		return;
-	whole = born_empty(sizeof(*whole));
-	if (whole)
-		return;
-	/* an old kernel: then a child by a raw system call may find it held */
-	whole = &ordinary;
-	pthread_atfork(NULL, NULL, free_in_child);
+	made = born_empty(sizeof(*made));
+	if (!made)
+		made = make_ordinary();
+	atomic_compare_exchange_strong(&whole, &there, made); /* lost: a page, once */
 }
 
 /* A fork within a fork, by a signal handler: whatever it interrupts, it ends as it began. */
 void adopt_hold(void)
 {
-	if (!whole)
+	struct hold *hold = atomic_load(&whole);
+
+	if (!hold)
 		return;
-	if (lock_is_mine(whole))
-		nested++;
+	if (lock_is_mine(&hold->lock))
+		hold->nested++;
 	else
-		lock_take(whole);
+		lock_take(&hold->lock);
 }
 
 void adopt_release(void)
 {
-	if (nested)
-		nested--;
-	else if (whole && lock_is_mine(whole))
-		lock_release(whole);
+	struct hold *hold = atomic_load(&whole);
+
+	if (!hold || !lock_is_mine(&hold->lock))
+		return;
+	if (hold->nested)
+		hold->nested--;
+	else
+		lock_release(&hold->lock);
 }
 
 /*
@@ -166,7 +187,7 @@ static bool is_shared(uintptr_t address)
 static bool may_be_late(struct proof *proof)
 {
 	if (refuse_all)
-		return proof_refuse(proof, REASON_THREADS, NULL, 0);
+		return proof_refuse(proof, refuse_all, NULL, 0);
 	if (!config.late && !family_alone())
 		return proof_refuse(proof, REASON_AFTER_FORK, NULL, 0);
 	return true;
@@ -176,7 +197,10 @@ static void report(const char *name, const struct refusal *r)
 {
 	char cause[LOG_LINE_MAX / 2];
 
-	log_format(cause, sizeof(cause), refusal_cause(r->reason), (unsigned long)r->value);
+	/* to who runs a program with more rights than his own, its addresses are a secret */
+	log_format(cause, sizeof(cause), refusal_cause(r->reason),
+		config.secure && text_contains(refusal_cause(r->reason), "%lx") ?
+			0UL : (unsigned long)r->value);
 	log_line("%s: annotated variables stay private: %s%s%s%s; %s", name,
 		r->kind ? "section " : "", r->kind ? r->kind : r->symbol ? r->symbol : "",
 		r->kind || r->symbol ? ": " : "", cause, refusal_cure(r->reason));
@@ -187,7 +211,8 @@ static void announce(const char *name, const struct proof *proof)
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
 		const struct range *range = &proof->ranges[kind];
 
-		if (range->lost)
+		/* the last is set for all memory by prctl(), and nobody misses it */
+		if (range->lost && (config.verbose || !text_equals(range->lost, "MADV_MERGEABLE")))
 			log_line("%s: section %s: %s is lost by sharing its pages; set it again, "
 				 "or do not share them",
 				name, kind_name[kind], range->lost);
@@ -206,15 +231,10 @@ static void bind(const struct proof *proof, unsigned long state)
 	binding->state = state;
 }
 
-static bool share(const struct module *module, struct proof *proof)
+static bool share(struct proof *proof)
 {
-	if (proof->refusal.reason)
+	if (proof->refusal.reason || (has_variables(proof) && !may_be_late(proof)))
 		return false;
-	if (has_variables(proof)) {
-		if (!symbols_check(module, proof, is_shared) || !may_be_late(proof))
-			return false;
-		family_keep_count();
-	}
 	return remap_shared(proof);
 }
 
@@ -234,6 +254,24 @@ static bool is_new(const struct module *module, const struct proof *proof)
 	return !((const struct fondue_binding *)proof->binding)->runtime;
 }
 
+/* In one piece for forks, for other threads, and for signal handlers. */
+static void decide(const struct module *module, struct pass *pass)
+{
+	uint64_t all = ~0ULL, saved;
+
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
+	lock_take(&atomic_load(&whole)->lock);
+	pass->found = is_new(module, &pass->proof); /* still */
+	if (pass->found) {
+		pass->shared = share(&pass->proof);
+		if (binding_is_sound(&pass->proof))
+			bind(&pass->proof,
+				pass->shared ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE);
+	}
+	lock_release(&atomic_load(&whole)->lock);
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+}
+
 static int visit(const struct module *module, void *arg)
 {
 	struct pass *pass = arg;
@@ -243,25 +281,18 @@ static int visit(const struct module *module, void *arg)
 		!is_new(module, &pass->proof))
 		return 0;
 	pass->next = pass->index;
-	pass->found = true;
 	pass->name = module->name;
-	pass->shared = share(module, &pass->proof);
-	if (binding_is_sound(&pass->proof))
-		bind(&pass->proof, pass->shared ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE);
-	return 1;
+	if (!pass->proof.refusal.reason && has_variables(&pass->proof))
+		(void)symbols_check(module, &pass->proof, is_shared);
+	decide(module, pass);
+	return pass->found;
 }
 
 static bool adopt_next(struct pass *pass)
 {
-	uint64_t all = ~0ULL, saved;
-
 	pass->index = 0;
 	pass->found = false;
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
-	lock_take(whole);
 	modules_visit(visit, pass);
-	lock_release(whole);
-	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	return pass->found;
 }
 

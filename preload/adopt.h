@@ -6,14 +6,14 @@
 
 #include <fondue/shared.h>
 
-#include "base.h"
+#include "proof.h"
 
 /* Before anything is adopted: the table that annotated objects are given. */
 void adopt_start(const struct fondue_runtime *runtime);
 bool adopt_is_started(void);
 
-/* From now on refuse every object, for other threads may be using it already. */
-void adopt_refuse_all(void);
+/* From now on refuse every object, for this reason. */
+void adopt_refuse_all(enum reason reason);
 
 /*
  * adopt_hold(), adopt_release() - around a fork: no object is half shared meanwhile
@@ -28,8 +28,7 @@ void adopt_release(void);
 /*
  * adopt_new_objects() - judge and share every annotated object not seen before
  *
- * Must not be called by a thread in adopt_hold(). Takes the loader's lock for reading its
- * list, as dl_iterate_phdr() does; keeps errno.
+ * Must not be called by a thread in adopt_hold(). Keeps errno.
  * Return: number of objects refused now; each is said in one line, the same only once.
  */
 unsigned adopt_new_objects(void);

@@ -4,7 +4,8 @@
  *
  * getenv() is called nowhere else; here it is not called either, since the runtime starts
  * before libc has set environ. In a process that runs with more rights than its caller
- * (AT_SECURE) a variable that would make us write to a file is not honoured.
+ * (AT_SECURE) a variable that would make us write to a file, or tell addresses, is not
+ * honoured.
  */
 #include <sys/mman.h>
 
@@ -25,7 +26,7 @@ static struct variable {
 } variables[] = {
 	{ "FONDUE_LOG", TYPE_PATH, false, &config.log, false },
 	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict, false },
-	{ "FONDUE_VERBOSE", TYPE_SWITCH, true, &config.verbose, false },
+	{ "FONDUE_VERBOSE", TYPE_SWITCH, false, &config.verbose, false },
 	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late, false },
 };
 
@@ -86,6 +87,7 @@ static void set_path(struct variable *var, const char *text)
 
 void config_load(char *const *envp, bool secure)
 {
+	config.secure = secure;
 	for (size_t i = 0; i < FONDUE_COUNT(variables); i++) {
 		const char *text = find(envp, variables[i].name);
 

@@ -11,6 +11,7 @@ struct config {
 	bool verbose;	  /* FONDUE_VERBOSE: say what was shared */
 	bool late;	  /* FONDUE_LATE: share late objects with later children */
 	const char *log;  /* FONDUE_LOG: file for messages; NULL: standard error */
+	bool secure;	  /* the process runs with more rights than its caller */
 };
 
 /* All off until config_load(). */

@@ -4,157 +4,147 @@
  *
  * Memory made after a fork cannot reach processes that exist already, so what arrives
  * later can no longer be what the program asked for: one variable for the whole family.
- * That is true of a process that has forked and of one that was forked, unless everybody
- * else is gone: a daemon forks once or twice at its start, the parents end, and the
- * survivor loads its modules. So each process remembers its line of ancestors, and the
- * whole family counts its forks in one shared page. If there were as many forks as a
- * process has ancestors, each of them had one child, and nobody else was ever born; then
- * it is alone when they are dead. Of a brother who was born later nothing else could tell.
- *
- * A pid that was given to a stranger since counts as alive: too careful, never wrong. Raw
- * clone() and syscall() are seen in the child (its pid has changed) but not in the parent.
+ * For the process in which all began that is simple: it has forked or it has not. But a
+ * daemon forks once or twice at its start, the parents end, and the survivor loads its
+ * modules. Whether anybody else is left nobody can count without costing every fork
+ * something. The kernel knows, though: a fork copies the address space with all the places
+ * that were drawn at random when the program was executed, and /proc/PID/stat tells two of
+ * them, where the code and the stack begin. Who has the same two as we do is a relative,
+ * whatever system call it was born by. (Without address space randomization every run of
+ * the program looks like one: too careful, never wrong. So is a process that does not let
+ * us see, because it is somebody else's.)
  */
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 
 #include "family.h"
 #include "log.h"
 #include "text.h"
 
-/* A daemon has two ancestors at most; a longer line is not worth following. */
-#define ANCESTORS_MAX 8
-
-static struct {
-	pid_t self;
-	atomic_bool has_forked; /* while nobody counts; written once: see family_forks() */
-	atomic_uint *forks;	/* of the whole family; NULL: nobody counts */
-	bool unclear;		/* born when nobody counted, or the line is too long */
-	unsigned count;
-	pid_t ancestors[ANCESTORS_MAX]; /* the last is the parent */
-} family;
-
-/* What family_forks() did, for family_fork_failed() to undo. */
-static __thread enum {
-	DID_NOTHING,
-	DID_COUNT,
-	DID_SET,
-} did __attribute__((tls_model("initial-exec")));
+static pid_t first; /* of the family; 0: not known */
+static atomic_bool has_forked; /* relaxed: by the time it matters, whoever forked has returned */
 
 static pid_t own_pid(void)
 {
 	return sys_call(SYS_getpid); /* not libc's: some cached it across raw clones */
 }
 
-void family_start(void)
+void family_start(bool late)
 {
-	family.self = own_pid();
+	first = late ? 0 : own_pid();
 }
 
-void family_keep_count(void)
-{
-	long page;
-
-	if (family.forks || family.unclear || atomic_load(&family.has_forked))
-		return;
-	page = sys_call(SYS_mmap, 0, sizeof(*family.forks), PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (page > 0 || page < -4095)
-		family.forks = (atomic_uint *)page;
-}
-
-/* `family` is perhaps still the parent's, as it was at the fork: become its child. */
-static void notice_birth(void)
-{
-	pid_t pid = own_pid();
-
-	if (family.self == pid)
-		return;
-	if (!family.forks || family.count == ANCESTORS_MAX)
-		family.unclear = true;
-	else
-		family.ancestors[family.count++] = family.self;
-	family.self = pid;
-}
-
-/*
- * Counted before the child exists, so that no relative can miss it. Private memory is
- * written to the first time only: after each fork the first write to a page costs a fault.
- * All relaxed: whoever reads has been forked, or has seen a process's end, and the kernel
- * orders those.
- */
 void family_forks(void)
 {
-	did = DID_NOTHING;
-	if (family.forks) {
-		notice_birth(); /* the child's line must not lack us */
-		atomic_fetch_add_explicit(family.forks, 1, memory_order_relaxed);
-		did = DID_COUNT;
-	} else if (!atomic_load_explicit(&family.has_forked, memory_order_relaxed)) {
-		atomic_store_explicit(&family.has_forked, true, memory_order_relaxed);
-		did = DID_SET;
-	}
+	/* after each fork the first write to a page costs a fault: so write once */
+	if (!atomic_load_explicit(&has_forked, memory_order_relaxed))
+		atomic_store_explicit(&has_forked, true, memory_order_relaxed);
 }
 
-void family_fork_failed(void)
-{
-	if (did == DID_COUNT)
-		atomic_fetch_sub_explicit(family.forks, 1, memory_order_relaxed);
-	else if (did == DID_SET)
-		atomic_store_explicit(&family.has_forked, false, memory_order_relaxed);
-}
+/* What tells relatives from others. */
+struct trait {
+	unsigned long code, stack; /* where they begin; 0: a zombie's, 1: hidden from us */
+};
 
-/* In /proc/PID/stat: the state behind the name, and the 18th field from there. */
-static bool is_zombie(const char *stat)
-{
-	const char *at = text_last(stat, ')');
+/* Counted from the state, behind the name in parentheses, which may hold anything. */
+#define FIELD_CODE  23
+#define FIELD_STACK 25
 
-	if (!at || (at[1] != ' ') || (at[2] != 'Z' && at[2] != 'X'))
-		return false;
-	at += 2;
-	for (unsigned field = 0; field < 17; at++) {
-		if (!*at)
-			return false;
-		field += *at == ' ';
-	}
-	/* its first thread has ended; others may go on */
-	return (at[0] == '0' || at[0] == '1') && at[1] == ' ';
-}
-
-/* Ended, though its parent has not waited for it yet. */
-static bool has_ended(pid_t pid)
+static bool read_trait(int proc, const char *pid, struct trait *ret)
 {
-	char path[64], stat[1024]; /* longer than the line up to the number of threads */
+	char path[64], stat[1024]; /* longer than the line up to the stack */
+	unsigned long fields[FIELD_STACK + 1] = { 0 };
+	const char *at;
 	long fd, got;
 
-	log_format(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	log_format(path, sizeof(path), "%s/stat", pid);
+	fd = sys_call(SYS_openat, proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
 	got = sys_call(SYS_read, fd, stat, sizeof(stat) - 1);
 	(void)sys_call(SYS_close, fd);
 	stat[got > 0 ? got : 0] = '\0';
-	return is_zombie(stat);
+	at = text_last(stat, ')');
+	if (!at)
+		return false;
+	for (unsigned i = 0; i <= FIELD_STACK; i++) {
+		while (*at && *at != ' ')
+			at++;
+		while (*at == ' ')
+			at++;
+		for (const char *digit = at; text_digit(*digit, 10) < 10; digit++)
+			fields[i] = fields[i] * 10 + text_digit(*digit, 10);
+	}
+	*ret = (struct trait){ .code = fields[FIELD_CODE], .stack = fields[FIELD_STACK] };
+	return true;
 }
 
-static bool is_gone(pid_t pid, bool is_parent)
+static bool may_be_relative(int proc, const char *pid, const struct trait *ours)
 {
-	if (is_parent && sys_call(SYS_getppid) != pid)
-		return true;
-	return sys_call(SYS_kill, pid, 0) == -ESRCH || has_ended(pid);
+	struct trait its;
+
+	if (!read_trait(proc, pid, &its))
+		return false; /* gone meanwhile */
+	return its.stack == 1 || (its.stack == ours->stack && its.code == ours->code);
+}
+
+/* What getdents64() fills in. */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	uint16_t size;
+	uint8_t type;
+	char name[];
+};
+
+/* Relative to the directory throughout: an emulator answers for "/proc/self" itself. */
+static bool has_relatives(int proc, const char *self, const struct trait *ours)
+{
+	char buffer[4096] __attribute__((aligned(8)));
+	long got;
+
+	while ((got = sys_call(SYS_getdents64, proc, buffer, sizeof(buffer))) > 0)
+		for (long at = 0; at < got;) {
+			const struct entry *entry = (const void *)(buffer + at);
+
+			at += entry->size;
+			if (text_digit(entry->name[0], 10) < 10 &&
+				!text_equals(entry->name, self) &&
+				may_be_relative(proc, entry->name, ours))
+				return true;
+		}
+	return got != 0;
+}
+
+/* Our number as this /proc has it; it may be that of another pid namespace. */
+static bool read_self(int proc, char *ret_pid, size_t size)
+{
+	long len = sys_call(SYS_readlinkat, proc, "self", ret_pid, size - 1);
+
+	ret_pid[len > 0 ? len : 0] = '\0';
+	return len > 0;
+}
+
+static bool is_survivor(void)
+{
+	char self[24];
+	struct trait ours;
+	bool alone = false;
+	long proc = sys_call(SYS_openat, AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (proc < 0)
+		return false;
+	/* the parent of 0 is outside of our pid namespace, where we cannot see it */
+	if (sys_call(SYS_getppid) != 0 && read_self(proc, self, sizeof(self)) &&
+		read_trait(proc, self, &ours) && ours.stack > 1)
+		alone = !has_relatives(proc, self, &ours);
+	(void)sys_call(SYS_close, proc);
+	return alone;
 }
 
 bool family_alone(void)
 {
-	notice_birth();
-	if (family.unclear || atomic_load(&family.has_forked))
-		return false;
-	/* raw forks are in the line and not in the count, hence not "different" */
-	if (family.forks &&
-		atomic_load_explicit(family.forks, memory_order_relaxed) > family.count)
-		return false;
-	for (unsigned i = 0; i < family.count; i++)
-		if (!is_gone(family.ancestors[i], i + 1 == family.count))
-			return false;
-	return true;
+	if (own_pid() == first)
+		return !atomic_load_explicit(&has_forked, memory_order_relaxed);
+	return is_survivor();
 }

@@ -6,28 +6,19 @@
 
 #include "base.h"
 
-/* Remember who we are; at start, before anything can fork. */
-void family_start(void);
-
 /*
- * family_keep_count() - count the family's forks from now on, in memory that it shares
- *
- * Called when a process has something to share, so that others need no memory for it.
- * Without it, or if the kernel gives no memory, nobody is alone once there was a fork.
+ * family_start() - remember who we are; at start, before anything can fork
+ * @late: the process runs already, and may have forked
  */
-void family_keep_count(void);
+void family_start(bool late);
 
-/*
- * Before a fork; and in the same thread if it came to nothing after all. A child need not
- * be told that it is one.
- */
+/* Before a fork, successful or not. Writes to memory once in a process. */
 void family_forks(void);
-void family_fork_failed(void);
 
 /*
  * family_alone() - can no other living process expect to share with this one?
  *
- * True before the first fork, and again in the only survivor of a daemon's start. When in
- * doubt, false.
+ * In the first process of a family: it has not forked. In any other, a daemon for one: all
+ * its relatives are gone. When in doubt, false. Keeps errno; reads /proc, not for hot paths.
  */
 bool family_alone(void);

@@ -3,8 +3,8 @@
  * hook-fork.c - fork, _Fork and clone
  *
  * Sharing itself needs no hook: the pages are shared mappings long before. What must be
- * seen to is that a child finds every object whole, and that the family's forks are
- * counted. For fork(), and for the forks inside libc that never come by a hook (daemon,
+ * seen to is that a child finds every object whole, and that the process knows that it has
+ * forked. For fork(), and for the forks inside libc that never come by a hook (daemon,
  * forkpty), the pthread_atfork() handlers of `lifecycle` do it; for the other two libc runs
  * none. vfork() is left alone: it would return twice through our frame, and an exec
  * follows.
@@ -43,8 +43,6 @@ FONDUE_EXPORT pid_t _Fork(void)
 	adopt_hold();
 	family_forks();
 	pid = real()->_Fork ? real()->_Fork() : not_there();
-	if (pid < 0)
-		family_fork_failed();
 	adopt_release();
 	return pid;
 }
@@ -53,9 +51,7 @@ FONDUE_EXPORT pid_t _Fork(void)
 FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 {
 	void *parent_tid, *tls, *child_tid;
-	bool is_fork = !(flags & CLONE_VM);
 	va_list args;
-	int pid;
 
 	if (!real()->clone)
 		return not_there();
@@ -65,10 +61,7 @@ FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ..
 	tls = va_arg(args, void *);
 	child_tid = va_arg(args, void *);
 	va_end(args);
-	if (is_fork)
+	if (!(flags & CLONE_VM))
 		family_forks();
-	pid = real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
-	if (is_fork && pid < 0)
-		family_fork_failed();
-	return pid;
+	return real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
 }

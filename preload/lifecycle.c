@@ -12,13 +12,13 @@
 #include <pthread.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "lifecycle.h"
 #include "adopt.h"
 #include "config.h"
 #include "family.h"
 #include "log.h"
+#include "modules.h"
 
 static bool is_single_threaded(void)
 {
@@ -40,39 +40,19 @@ static void before_fork(void)
 	family_forks();
 }
 
-/*
- * Handlers are not told how the fork ended. If it failed, libc has set errno to one of
- * these; but the program's own handlers may have done so, too, or errno was that before.
- * Without any child it has failed. With others one fork too many is counted, and we are
- * too careful later.
- */
-static bool fork_has_failed(void)
-{
-	if (errno != EAGAIN && errno != ENOMEM && errno != ENOSYS && errno != EPERM &&
-		errno != EACCES)
-		return false;
-	return sys_call(SYS_waitid, P_ALL, 0, NULL, WEXITED | WNOHANG | WNOWAIT | __WALL,
-		       NULL) == -ECHILD;
-}
-
-static void after_fork_parent(void)
-{
-	if (fork_has_failed())
-		family_fork_failed();
-	adopt_release();
-}
-
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late)
 {
 	log_start();
 	config_load(envp, getauxval(AT_SECURE) != 0);
-	family_start();
+	family_start(late);
 	adopt_start(runtime);
-	pthread_atfork(before_fork, after_fork_parent, NULL);
+	pthread_atfork(before_fork, adopt_release, NULL);
 	if (!adopt_is_wanted())
 		return;
 	if (late && !is_single_threaded())
-		adopt_refuse_all();
+		adopt_refuse_all(REASON_THREADS);
+	else if (!modules_are_the_programs())
+		adopt_refuse_all(REASON_NAMESPACE);
 	if (adopt_new_objects() && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);

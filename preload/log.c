@@ -16,7 +16,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "log.h"
@@ -39,9 +41,21 @@ void log_start(void)
 		stderr_at_start = (struct stat){ 0 };
 }
 
+/* <termios.h> has it only as a function, which may be a cancellation point. */
+static bool is_terminal(int fd)
+{
+	char settings[256]; /* larger than any struct termios */
+
+	return sys_call(SYS_ioctl, fd, TCGETS, settings) == 0;
+}
+
+/* /dev/null, on every Linux. */
+#define NULL_DEVICE makedev(1, 3)
+
 /*
- * As at start, or exchanged for what is surely meant to be written to: a terminal, a pipe,
- * /dev/null, a file opened for appending.
+ * As at start, or exchanged for what can only be meant for messages: a terminal, /dev/null, a
+ * file opened for appending. Not for any pipe: the program's own may have come by the
+ * number.
  */
 static bool is_for_messages(int fd)
 {
@@ -52,8 +66,9 @@ static bool is_for_messages(int fd)
 		return error != -EBADF;
 	if (now.st_dev == stderr_at_start.st_dev && now.st_ino == stderr_at_start.st_ino)
 		return true;
-	return S_ISCHR(now.st_mode) || S_ISFIFO(now.st_mode) ||
-	       (S_ISREG(now.st_mode) && (sys_call(SYS_fcntl, fd, F_GETFL) & O_APPEND));
+	if (S_ISCHR(now.st_mode))
+		return now.st_rdev == NULL_DEVICE || is_terminal(fd);
+	return S_ISREG(now.st_mode) && (sys_call(SYS_fcntl, fd, F_GETFL) & O_APPEND);
 }
 
 struct line {

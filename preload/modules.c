@@ -19,10 +19,13 @@ void modules_set_walk(modules_walk *walk)
 		walk_modules = walk;
 }
 
-struct visit {
-	int (*visit)(const struct module *module, void *arg);
-	void *arg;
-	unsigned index;
+/* As many are read from the list at a time: a KiB of our caller's stack. */
+#define BATCH 16
+
+struct batch {
+	unsigned first; /* index of the first wanted */
+	unsigned index, count;
+	struct module modules[BATCH];
 };
 
 /* The program has no name in the loader's list. */
@@ -33,31 +36,62 @@ static const char *program_name(void)
 	return name ? name : "the program";
 }
 
-static int visit_one(struct dl_phdr_info *info, size_t size, void *arg)
+static int read_one(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	struct visit *visit = arg;
-	struct module module = {
-		.is_program = visit->index++ == 0,
+	struct batch *batch = arg;
+	struct module *module = &batch->modules[batch->count];
+
+	(void)size; /* of the fields that every libc has had from the start, nothing more */
+	if (batch->index++ < batch->first)
+		return 0;
+	*module = (struct module){
+		.name = info->dlpi_name,
+		.is_program = batch->index == 1,
 		.base = info->dlpi_addr,
 		.phdr = info->dlpi_phdr,
 		.phnum = info->dlpi_phnum,
 	};
+	return ++batch->count == BATCH;
+}
 
-	(void)size; /* of the fields that every libc has had from the start, nothing more */
-	module.name = info->dlpi_name;
-	if (module.is_program && (!module.name || !*module.name))
-		module.name = program_name();
-	for (unsigned i = 0; i < module.phnum; i++)
-		if (module.phdr[i].p_type == PT_DYNAMIC)
-			module.dynamic = (const void *)(module.base + module.phdr[i].p_vaddr);
-	return visit->visit(&module, visit->arg);
+static void complete(struct module *module)
+{
+	if (module->is_program && (!module->name || !*module->name))
+		module->name = program_name();
+	for (unsigned i = 0; i < module->phnum; i++)
+		if (module->phdr[i].p_type == PT_DYNAMIC)
+			module->dynamic =
+				(const void *)(module->base + module->phdr[i].p_vaddr);
 }
 
 int modules_visit(int (*visit)(const struct module *module, void *arg), void *arg)
 {
-	struct visit state = { .visit = visit, .arg = arg };
+	struct batch batch = { .first = 0 };
+	int result = 0;
 
-	return walk_modules(visit_one, &state);
+	do {
+		batch.index = batch.count = 0;
+		walk_modules(read_one, &batch);
+		for (unsigned i = 0; !result && i < batch.count; i++) {
+			complete(&batch.modules[i]);
+			result = visit(&batch.modules[i], arg);
+		}
+		batch.first += batch.count;
+	} while (!result && batch.count == BATCH);
+	return result;
+}
+
+/* glibc gives only the program no name, and it is in the first namespace alone. */
+bool modules_are_the_programs(void)
+{
+#ifdef __GLIBC__
+	struct batch batch = { .first = 0 };
+
+	walk_modules(read_one, &batch);
+	return !batch.count || !batch.modules[0].name || !*batch.modules[0].name;
+#else
+	return true; /* there are no namespaces */
+#endif
 }
 
 static bool is_readable(const struct module *module, uintptr_t start, size_t size)

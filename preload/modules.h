@@ -28,10 +28,14 @@ void modules_set_walk(modules_walk *walk);
 /*
  * modules_visit() - call @visit for each object, in load order, until it returns non-zero
  *
- * The loader's lock is held meanwhile: no object can vanish, and @visit may call this
- * function again. Not async-signal-safe.
+ * The loader's lock is held only to read its list, and not while @visit runs: so @visit may
+ * take other locks. It must be clear to the caller that no object vanishes meanwhile: at
+ * start, and in a constructor, which dlopen() calls. Not async-signal-safe.
  */
 int modules_visit(int (*visit)(const struct module *module, void *arg), void *arg);
+
+/* Or are we in a namespace of our own, made by dlmopen(), which the program is not in? */
+bool modules_are_the_programs(void);
 
 /*
  * module_prove() - read the notes of @module and judge it

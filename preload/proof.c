@@ -77,7 +77,10 @@ static const struct {
 		"load it before the first fork, or set FONDUE_LATE=1 to share it with the "
 		"children forked from now on" },
 	[REASON_THREADS] = { "the runtime was loaded while other threads were running",
-		"preload libfondue.so, or link the program with -lfondue" },
+		"preload libfondue.so, before whatever starts threads, or link the program "
+		"with -lfondue" },
+	[REASON_NAMESPACE] = { "it was loaded into a namespace of its own (dlmopen)",
+		"load it with dlopen()" },
 };
 
 const char *refusal_cause(enum reason reason)

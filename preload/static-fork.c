@@ -13,7 +13,6 @@
 #include "base.h"
 #include "lifecycle.h"
 
-
 /* glibc's fork under its other name, in libc.a and libc.so alike */
 extern pid_t __fork(void);
 

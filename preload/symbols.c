@@ -7,7 +7,7 @@
  * everybody then uses. And the first definition of a name wins, so a private `hits` of
  * the program hides the library's. Sharing the dead original would be a silent lie; so
  * look at what the loader did: at the program's COPY relocations by name, and at the
- * library's own GOT slots by value.
+ * library's own GOT slots and pointers by value.
  */
 #include "symbols.h"
 #include "text.h"
@@ -15,18 +15,23 @@
 #if defined(__x86_64__)
 #define R_COPY	   R_X86_64_COPY
 #define R_GOT_SLOT R_X86_64_GLOB_DAT
+#define R_WORD     R_X86_64_64
 #elif defined(__aarch64__)
 #define R_COPY	   R_AARCH64_COPY
 #define R_GOT_SLOT R_AARCH64_GLOB_DAT
+#define R_WORD     R_AARCH64_ABS64
 #elif defined(__riscv)
 #define R_COPY	   R_RISCV_COPY
 #define R_GOT_SLOT R_RISCV_64
+#define R_WORD     R_RISCV_64
 #elif defined(__powerpc64__)
 #define R_COPY	   R_PPC64_COPY
 #define R_GOT_SLOT R_PPC64_GLOB_DAT
+#define R_WORD     R_PPC64_ADDR64
 #elif defined(__s390x__)
 #define R_COPY	   R_390_COPY
 #define R_GOT_SLOT R_390_GLOB_DAT
+#define R_WORD     R_390_64
 #else
 #error "name this target's COPY and GOT relocations"
 #endif
@@ -128,6 +133,12 @@ static int check_program(const struct module *program, void *arg)
 	return 1; /* only the first object is the program */
 }
 
+/* A slot of the GOT, or a pointer among the data. Nobody has had time to change either. */
+static bool holds_address(uint32_t type)
+{
+	return type == R_GOT_SLOT || type == R_WORD;
+}
+
 static void check_slots(struct check *check)
 {
 	const struct module *library = check->library;
@@ -138,7 +149,7 @@ static void check_slots(struct check *check)
 		uintptr_t address = library->base + symbol->st_value;
 		uintptr_t bound;
 
-		if (ELF64_R_TYPE(r.first[i].r_info) != R_GOT_SLOT ||
+		if (!holds_address(ELF64_R_TYPE(r.first[i].r_info)) ||
 			symbol->st_shndx == SHN_UNDEF || !in_ranges(check->proof, address))
 			continue;
 		bound = *(const uintptr_t *)(library->base + r.first[i].r_offset);

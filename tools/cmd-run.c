@@ -89,19 +89,27 @@ static bool is_strict(void)
 	return strict && !strcmp(strict, "1");
 }
 
+/* Modules may come that are annotated; then the runtime itself is strict. */
+static bool is_fatal(enum obstacle obstacle)
+{
+	return obstacle && obstacle != OBSTACLE_NOT_ANNOTATED && is_strict();
+}
+
 static void remark(const char *name, const struct object *object, enum obstacle obstacle,
 	bool is_script)
 {
 	const char *consequence = "nothing will be shared";
 	const char *cure = obstacle_cure(obstacle, object);
 
-	if (obstacle_forbids_preload(obstacle))
+	if (obstacle_forbids_preload(obstacle)) {
 		consequence = "LD_PRELOAD stays as it is, and nothing will be shared";
-	else if (obstacle == OBSTACLE_NOT_ANNOTATED)
+	} else if (obstacle == OBSTACLE_NOT_ANNOTATED) {
+		consequence = "only what it loads or executes later can be shared";
 		cure = memory_format("see `fondue check %s`", name);
+	}
 	say("%s%s%s: %s; %s%s; %s", name, is_script ? ": its interpreter " : "",
 		is_script ? object->path : "", obstacle_cause(obstacle, object),
-		consequence, is_strict() ? ", so it is not started (FONDUE_STRICT)" : "",
+		consequence, is_fatal(obstacle) ? ", so it is not started (FONDUE_STRICT)" : "",
 		cure);
 }
 
@@ -135,7 +143,7 @@ static bool prepare(const char *name, const char *path, const char *library)
 	}
 	if (preload)
 		preload_append(library);
-	return !obstacle || !is_strict();
+	return !is_fatal(obstacle);
 }
 
 static int cannot_run(const char *name, const char *path)

@@ -69,13 +69,6 @@ void debuginfo_open(struct debuginfo *debuginfo, const struct object *object)
 		debuginfo->has_locals = has_locals(debuginfo, object);
 }
 
-void debuginfo_close(struct debuginfo *debuginfo)
-{
-	if (debuginfo->dwfl)
-		dwfl_end(debuginfo->dwfl);
-	*debuginfo = (struct debuginfo){ 0 };
-}
-
 void debuginfo_visit_symbols(const struct debuginfo *debuginfo,
 	void (*visit)(
 		const char *name, const GElf_Sym *symbol, uint64_t address, void *arg),

@@ -29,7 +29,6 @@ struct place {
 };
 
 void debuginfo_open(struct debuginfo *debuginfo, const struct object *object);
-void debuginfo_close(struct debuginfo *debuginfo);
 
 void debuginfo_visit_symbols(const struct debuginfo *debuginfo,
 	void (*visit)(

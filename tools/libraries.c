@@ -7,8 +7,9 @@
  * prints their names, and runs no code of theirs: glibc's under LD_TRACE_LOADED_OBJECTS,
  * as ldd(1) does it (its --list gives up at the first missing one), musl's by --list. But
  * what a file names as its loader may be any program at all; so it is run only if it is
- * one of the system's, by its path. Its time and its output are bounded, for the program
- * may be damaged.
+ * one of the system's, by its path. And of the auditors that a file names (DT_AUDIT) the
+ * loader does run the code, so such a file is not asked about. Its time and its output are
+ * bounded, for the program may be damaged.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -226,6 +227,8 @@ const char *libraries_list(const struct object *object, struct libraries *ret)
 		return "the program is for another machine";
 	if (!is_known(loader))
 		return "its loader is none of the system's";
+	if (object_dynamic_value(object, DT_AUDIT) || object_dynamic_value(object, DT_DEPAUDIT))
+		return "it names auditors (DT_AUDIT), whose code the loader would run";
 	path = realpath(object->path, NULL);
 	text = path ? run_loader(loader, path) : NULL;
 	if (!text)

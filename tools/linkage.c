@@ -18,13 +18,14 @@ static const struct machine {
 	unsigned machine;
 	unsigned copy; /* relocation type */
 	unsigned got_slot;
+	unsigned word; /* a pointer among the data */
 } machines[] = {
-	{ EM_X86_64, R_X86_64_COPY, R_X86_64_GLOB_DAT },
-	{ EM_386, R_386_COPY, R_386_GLOB_DAT },
-	{ EM_AARCH64, R_AARCH64_COPY, R_AARCH64_GLOB_DAT },
-	{ EM_RISCV, R_RISCV_COPY, R_RISCV_64 },
-	{ EM_PPC64, R_PPC64_COPY, R_PPC64_GLOB_DAT },
-	{ EM_S390, R_390_COPY, R_390_GLOB_DAT },
+	{ EM_X86_64, R_X86_64_COPY, R_X86_64_GLOB_DAT, R_X86_64_64 },
+	{ EM_386, R_386_COPY, R_386_GLOB_DAT, R_386_32 },
+	{ EM_AARCH64, R_AARCH64_COPY, R_AARCH64_GLOB_DAT, R_AARCH64_ABS64 },
+	{ EM_RISCV, R_RISCV_COPY, R_RISCV_64, R_RISCV_64 },
+	{ EM_PPC64, R_PPC64_COPY, R_PPC64_GLOB_DAT, R_PPC64_ADDR64 },
+	{ EM_S390, R_390_COPY, R_390_GLOB_DAT, R_390_64 },
 };
 
 static const struct machine *machine_of(const struct object *object)
@@ -39,7 +40,7 @@ static const struct machine *machine_of(const struct object *object)
 struct exported {
 	const char *name;
 	uint64_t bound;	 /* where a definition before it lies */
-	bool is_slotted; /* the library goes through its GOT to it */
+	bool is_slotted; /* the library goes through its GOT or a pointer to it */
 	bool is_copied;
 	bool is_bound;	   /* there is a definition before it... */
 	bool bound_shared; /* ...that is shared */
@@ -180,7 +181,8 @@ static void find_slot(unsigned type, uint64_t offset, const char *name, void *ar
 	struct exported *exported = find_export(search->exports, name);
 
 	(void)offset;
-	if (exported && type == search->machine->got_slot)
+	if (exported &&
+		(type == search->machine->got_slot || type == search->machine->word))
 		exported->is_slotted = true;
 }
 

@@ -140,16 +140,6 @@ const char *preload_library(void)
 	return NULL;
 }
 
-/* A name without a slash is searched for as libraries are, and found or not. */
-static bool names_library(const char *entry, const char *library)
-{
-	const char *slash = strrchr(entry, '/');
-
-	if (strncmp(slash ? slash + 1 : entry, LIBRARY, strlen(LIBRARY)))
-		return slash && is_same_file(entry, library);
-	return !slash || is_file(entry);
-}
-
 void preload_append(const char *library)
 {
 	const char *before = getenv("LD_PRELOAD");
@@ -157,7 +147,7 @@ void preload_append(const char *library)
 	bool is_there = false;
 
 	for (char *rest = copy, *entry; (entry = strtok_r(rest, " :", &rest));)
-		is_there |= names_library(entry, library);
+		is_there |= strchr(entry, '/') && is_same_file(entry, library);
 	free(copy);
 	if (is_there)
 		return;

@@ -4,14 +4,12 @@
  *
  * A plugin's constructors run inside dlopen(), before its pages have been shared. What
  * they start must find the pages shared all the same, or its first work is lost. And what
- * the program did before, short of a fork that made a child, must not keep a plugin
- * private.
+ * the program did before, short of a fork, must not keep a plugin private.
  */
 #include <spawn.h>
 
 #include <fondue/shared.h>
 
-#include "filter.h"
 #include "load.h"
 
 /* One round may be lucky: the pages are replaced in an instant. */
@@ -119,29 +117,6 @@ static int play_started(void)
 	return 0;
 }
 
-/* In a child of its own, since the filter cannot be taken off again. */
-static int play_failed_fork(void)
-{
-	const struct rule rules[] = {
-		{SYS_clone, EAGAIN, 0, 0, 0},
-		{SYS_clone3, EAGAIN, 0, 0, 0},
-#ifdef SYS_fork
-		{SYS_fork, EAGAIN, 0, 0, 0},
-#endif
-		{0},
-	};
-	struct plugin plugin;
-
-	if (!filter_install(rules))
-		return 1;
-	for (int i = 0; i < 3; i++)
-		if (fork() != -1 || _Fork() != -1)
-			return 1;
-	plugin = plugin_open("counter.so");
-	printf("%d\n", plugin.active());
-	return 0;
-}
-
 static const struct scenario scenarios[] = {
 	{"thread-posix", play_thread_posix},
 	{"thread-c11", play_thread_c11},
@@ -152,7 +127,6 @@ static const struct scenario scenarios[] = {
 	{"nested", play_nested},
 	{"require", play_require},
 	{"started", play_started},
-	{"failed-fork", play_failed_fork},
 	{NULL, NULL},
 };
 
@@ -189,7 +163,6 @@ static void test_before(void)
 		{"system, popen, posix_spawn and vfork before do not keep a plugin "
 		 "private",
 			"started", SHARED, 0, NULL, PRIVATE},
-		{"nor do forks that failed", "failed-fork", "1\n", 0, NULL, "0\n"},
 		{0},
 	};
 

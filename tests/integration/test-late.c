@@ -243,7 +243,7 @@ static int play_daemon_brother(void)
 	return 0;
 }
 
-/* The daemon has a worker already. */
+/* The daemon has had a worker, of which nothing is left. */
 static int play_daemon_worker(void)
 {
 	fork_away();
@@ -347,8 +347,8 @@ static void test_daemons(void)
 			NULL, NULL},
 		{"a daemon with a living brother has relatives: private, said once",
 			"daemon-brother", PRIVATE, 1, NULL, NULL},
-		{"a daemon that has a worker: private, said once", "daemon-worker",
-			PRIVATE, 1, NULL, NULL},
+		{"a daemon that has had a worker: shared, with those to come",
+			"daemon-worker", SHARED, 0, NULL, NULL},
 		{0},
 	};
 

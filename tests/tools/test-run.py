@@ -56,9 +56,12 @@ def preload_variable(shop):
         test(f"LD_PRELOAD: {name}", ran.stdout.strip() == after.format(ours=ours), show(ran))
     test("LD_PRELOAD: the path is absolute, short, and that of the library",
          os.path.isabs(ours) and "/.." not in ours and os.path.samefile(ours, shop.library), ours)
-    ran = preload("libfondue.so")
-    test("LD_PRELOAD: its bare name is enough, and is left to the loader",
-         ran.stdout.strip() == "libfondue.so", show(ran))
+    for name, before in [("a bare name, which may not be found", "libfondue.so"),
+                         ("an empty file of that name", shop.path("libfondue.so.bak"))]:
+        open(shop.path("libfondue.so.bak"), "w").close()
+        ran = preload(before)
+        test(f"LD_PRELOAD: {name} is no substitute",
+             ran.stdout.strip() == f"{before}:{ours}", show(ran))
 
 
 @check

@@ -176,6 +176,20 @@ def other_programs(shop):
 
 
 @check
+def auditor(shop):
+    """The loader runs the constructors of the auditors that a program names."""
+    audit = shop.library_of("audit.so", """
+#include <fcntl.h>
+__attribute__((constructor)) static void run(void) { creat("audited", 0600); }
+unsigned la_version(unsigned v) { return v; }
+""")
+    path = shop.program("audited-program", COUNT, "-Wl,--audit=" + audit)
+    report = Report(shop, path)
+    test("no code named by the file is run", not os.path.exists(shop.path("audited"))
+         and "libraries-unknown" in report.codes("note"), report)
+
+
+@check
 def setuid_program(shop):
     if os.geteuid() != 0:
         raise Skip("only root can make such a file")

@@ -27,7 +27,7 @@ static void start(void)
 {
 	said_start();
 	log_start();
-	family_start();
+	family_start(false);
 	adopt_start(&table);
 	modules_set_walk(object_walk);
 	object_make(&program, "program");
@@ -304,7 +304,7 @@ static int play_late_threads(void)
 {
 	start();
 	config.late = true; /* is about forks */
-	adopt_refuse_all();
+	adopt_refuse_all(REASON_THREADS);
 	object_load(&library);
 	must(adopt_new_objects() == 1);
 	must(explains(said(), "liblibrary.so: ", "", REASON_THREADS));

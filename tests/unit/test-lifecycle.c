@@ -28,7 +28,7 @@ static struct object program, library;
 static void make(void)
 {
 	said_start();
-	object_make(&program, "program");
+	object_make(&program, ""); /* as glibc has it */
 	object_make(&library, "liblibrary.so");
 	object_load(&program);
 	modules_set_walk(object_walk);
@@ -261,11 +261,24 @@ static int play_late_with_threads(void)
 	return CHILD_GOOD;
 }
 
-static int play_late_alone(void)
+/* Nobody knows whether a process has forked before; our parent is its relative here. */
+static int play_late_with_relatives(void)
 {
 	make();
 	lifecycle_start(NULL, &table, true);
-	must(is_shared(&program) && said_lines() == 0);
+	must(is_private(&program));
+	must(strstr(said(), refusal_cause(REASON_AFTER_FORK)) && said_lines() == 0);
+	return CHILD_GOOD;
+}
+
+/* With a namespace of its own, in which the first object is no program. */
+static int play_namespace(void)
+{
+	make();
+	program.name = "/lib/plugin.so";
+	lifecycle_start(NULL, &table, false);
+	must(is_private(&program));
+	must(strstr(said(), refusal_cause(REASON_NAMESPACE)) && said_lines() == 0);
 	return CHILD_GOOD;
 }
 
@@ -444,8 +457,12 @@ int main(void)
 	test_play("untold, nothing is looked for", play_untold);
 	test_play("loaded while other threads run: shared", play_loaded_with_threads);
 	/* with an emulator's threads taken for the program's, it would be refused */
-	test_play_natively("the runtime may come late", play_late_alone);
-	test_play("but not when other threads run: private", play_late_with_threads);
+	test_play_natively("the runtime comes late into a family: private",
+		play_late_with_relatives);
+#ifdef __GLIBC__
+	test_play("or into a namespace of its own: private", play_namespace);
+#endif
+	test_play("or while other threads run: private", play_late_with_threads);
 	test_play("loaded while another thread is in the middle of a fork: private",
 		play_fork_meanwhile);
 	test_play_natively("of three generations the second counts, too", play_grandchild);

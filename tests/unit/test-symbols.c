@@ -11,23 +11,28 @@
 #if defined(__x86_64__)
 #define R_COPY	   R_X86_64_COPY
 #define R_GOT_SLOT R_X86_64_GLOB_DAT
-#define R_OTHER	   R_X86_64_64
+#define R_WORD	   R_X86_64_64
+#define R_OTHER	   R_X86_64_RELATIVE
 #elif defined(__aarch64__)
 #define R_COPY	   R_AARCH64_COPY
 #define R_GOT_SLOT R_AARCH64_GLOB_DAT
-#define R_OTHER	   R_AARCH64_ABS64
+#define R_WORD	   R_AARCH64_ABS64
+#define R_OTHER	   R_AARCH64_RELATIVE
 #elif defined(__riscv)
 #define R_COPY	   R_RISCV_COPY
 #define R_GOT_SLOT R_RISCV_64
+#define R_WORD	   R_RISCV_64
 #define R_OTHER	   R_RISCV_RELATIVE
 #elif defined(__powerpc64__)
 #define R_COPY	   R_PPC64_COPY
 #define R_GOT_SLOT R_PPC64_GLOB_DAT
-#define R_OTHER	   R_PPC64_ADDR64
+#define R_WORD	   R_PPC64_ADDR64
+#define R_OTHER	   R_PPC64_RELATIVE
 #elif defined(__s390x__)
 #define R_COPY	   R_390_COPY
 #define R_GOT_SLOT R_390_GLOB_DAT
-#define R_OTHER	   R_390_64
+#define R_WORD	   R_390_64
+#define R_OTHER	   R_390_RELATIVE
 #endif
 
 static struct object program, library;
@@ -211,8 +216,11 @@ static void test_slots(void)
 	test("nor for those of other objects", checks(&library, false));
 	put_value(ELSEWHERE, hits);
 	test("whatever value they have here", checks(&library, false));
+	bind(R_WORD, HITS, (uintptr_t)&other, 0);
+	test("a pointer among the data is as good as a slot",
+		refuses(REASON_INTERPOSED, "hits", (uintptr_t)&other));
 	bind(R_OTHER, HITS, (uintptr_t)&other, 0);
-	test("nor for relocations that are no GOT slots", checks(&library, false));
+	test("other relocations hold no address", checks(&library, false));
 	bind(R_GOT_SLOT, HITS, hits + 16, 16);
 	test("an addend is part of the address", checks(&library, false));
 	bind(R_GOT_SLOT, HITS, hits, 16);
