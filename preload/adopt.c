@@ -155,14 +155,6 @@ static bool binding_is_sound(const struct proof *proof)
 	}
 }
 
-static bool has_variables(const struct proof *proof)
-{
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		if (proof->ranges[kind].start != proof->ranges[kind].stop)
-			return true;
-	return false;
-}
-
 static int find_shared(const struct module *module, void *arg)
 {
 	uintptr_t *address = arg;
@@ -173,10 +165,7 @@ static int find_shared(const struct module *module, void *arg)
 		return 0;
 	if (((struct fondue_binding *)proof.binding)->state != FONDUE_STATE_SHARED)
 		return 0;
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		if (proof.ranges[kind].start <= *address && *address < proof.ranges[kind].stop)
-			return 1;
-	return 0;
+	return proof_holds(&proof, *address, *address + 1);
 }
 
 static bool is_shared(uintptr_t address)
@@ -233,7 +222,7 @@ static void bind(const struct proof *proof, unsigned long state)
 
 static bool share(struct proof *proof)
 {
-	if (proof->refusal.reason || (has_variables(proof) && !may_be_late(proof)))
+	if (proof->refusal.reason || (proof_has_variables(proof) && !may_be_late(proof)))
 		return false;
 	return remap_shared(proof);
 }
@@ -282,7 +271,7 @@ static int visit(const struct module *module, void *arg)
 		return 0;
 	pass->next = pass->index;
 	pass->name = module->name;
-	if (!pass->proof.refusal.reason && has_variables(&pass->proof))
+	if (!pass->proof.refusal.reason && proof_has_variables(&pass->proof))
 		(void)symbols_check(module, &pass->proof, is_shared);
 	decide(module, pass);
 	return pass->found;

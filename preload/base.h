@@ -55,3 +55,9 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_end, uint64_t b, uint64_t 
 		errno = saved_errno_;                                                    \
 		result_;                                                                 \
 	})
+
+/* Is it an error? Of calls that return addresses, which may look negative, too. */
+static inline bool sys_failed(long result)
+{
+	return result < 0 && result > -4096;
+}

@@ -14,7 +14,7 @@ void *born_empty(size_t size)
 	long at = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (at < 0 && at > -4096)
+	if (sys_failed(at))
 		return NULL;
 	/* an emulator may grant whatever it is asked for, and do nothing */
 	if (sys_call(SYS_madvise, at, size, NO_ADVICE) == -EINVAL &&

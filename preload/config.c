@@ -67,7 +67,7 @@ static char *make_room(size_t size)
 		return room;
 	pages = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
-	return pages < 0 && pages > -4096 ? NULL : (char *)pages;
+	return sys_failed(pages) ? NULL : (char *)pages;
 }
 
 static void set_path(struct variable *var, const char *text)

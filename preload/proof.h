@@ -84,6 +84,25 @@ void proof_add(struct proof *proof, enum note_result result, const struct note *
  */
 bool proof_finish(struct proof *proof);
 
+/* Do all bytes of [start, end) lie in one of the ranges? */
+static inline bool proof_holds(const struct proof *proof, uint64_t start, uint64_t end)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		if (proof->ranges[kind].start <= start && end <= proof->ranges[kind].stop &&
+			start < end)
+			return true;
+	return false;
+}
+
+/* Is there anything to share? */
+static inline bool proof_has_variables(const struct proof *proof)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		if (proof->ranges[kind].start != proof->ranges[kind].stop)
+			return true;
+	return false;
+}
+
 /* May the runtime write to the object's binding? Asks the layout only, not the notes. */
 bool proof_binding_is_private(const struct proof *proof);
 

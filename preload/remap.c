@@ -35,11 +35,6 @@ static long make_pages(size_t size, int sharing)
 		sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-static bool failed(long result)
-{
-	return result < 0 && result > -4096;
-}
-
 static bool refuse(struct proof *proof, const char *kind, long error)
 {
 	return proof_refuse(proof,
@@ -56,7 +51,7 @@ static bool prepare(struct proof *proof, struct move *move)
 	if (move->state.known && !move->state.ordinary)
 		return proof_refuse(proof, REASON_MAPPING, move->kind, range->start);
 	move->made = make_pages(move_size(move), MAP_SHARED);
-	if (failed(move->made)) {
+	if (sys_failed(move->made)) {
 		refuse(proof, move->kind, move->made);
 		move->made = 0;
 		return false;
@@ -95,12 +90,12 @@ static void make_private(const struct move *move, size_t page_size)
 {
 	long made = make_pages(move_size(move), MAP_PRIVATE);
 
-	if (failed(made))
+	if (sys_failed(made))
 		return; /* shared after all, though the object counts as refused */
 	pages_copy(&(struct range){ .start = move->range->start, .stop = move->range->stop,
 			   .file_end = move->range->stop },
 		(void *)made, page_size);
-	if (failed(put_in_place(move, made)))
+	if (sys_failed(put_in_place(move, made)))
 		(void)sys_call(SYS_munmap, made, move_size(move));
 	else
 		(void)advice_restore(&move->state, false);
@@ -111,7 +106,7 @@ static bool move_all(struct proof *proof, struct move *moves, unsigned count)
 	for (unsigned i = 0; i < count; i++) {
 		long result = put_in_place(&moves[i], moves[i].made);
 
-		if (failed(result)) {
+		if (sys_failed(result)) {
 			fill_hole(&moves[i], proof->image->page_size);
 			refuse(proof, moves[i].kind, result);
 			while (i-- > 0)

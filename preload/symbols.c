@@ -63,14 +63,6 @@ struct check {
 	bool (*is_shared)(uintptr_t address);
 };
 
-static bool in_ranges(const struct proof *proof, uintptr_t address)
-{
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		if (proof->ranges[kind].start <= address && address < proof->ranges[kind].stop)
-			return true;
-	return false;
-}
-
 /* Number of dynamic symbols: only the hash tables know it. */
 static size_t symbol_count(const struct module *module)
 {
@@ -103,7 +95,8 @@ static bool defines_shared(const struct check *check, const char *name)
 
 	for (size_t i = 1; i < count; i++)
 		if (r.symbols[i].st_shndx != SHN_UNDEF &&
-			in_ranges(check->proof, check->library->base + r.symbols[i].st_value) &&
+			proof_holds(check->proof, check->library->base + r.symbols[i].st_value,
+				check->library->base + r.symbols[i].st_value + 1) &&
 			text_equals(r.names + r.symbols[i].st_name, name))
 			return true;
 	return false;
@@ -150,7 +143,7 @@ static void check_slots(struct check *check)
 		uintptr_t bound;
 
 		if (!holds_address(ELF64_R_TYPE(r.first[i].r_info)) ||
-			symbol->st_shndx == SHN_UNDEF || !in_ranges(check->proof, address))
+			symbol->st_shndx == SHN_UNDEF || !proof_holds(check->proof, address, address + 1))
 			continue;
 		bound = *(const uintptr_t *)(library->base + r.first[i].r_offset);
 		if (bound == address + r.first[i].r_addend || check->is_shared(bound))

@@ -31,19 +31,11 @@ static uint64_t largest_page_size(struct object *object)
 	return largest;
 }
 
-static bool has_ranges(const struct proof *proof)
-{
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		if (proof->ranges[kind].start != proof->ranges[kind].stop)
-			return true;
-	return false;
-}
-
 static void judge(struct subject *subject)
 {
 	if (problem_is_there(&subject->problems))
 		subject->verdict = VERDICT_PRIVATE;
-	else if (subject->object.is_annotated && has_ranges(&subject->object.proof))
+	else if (subject->object.is_annotated && proof_has_variables(&subject->object.proof))
 		subject->verdict = VERDICT_SHARED;
 	else
 		subject->verdict = VERDICT_NONE;

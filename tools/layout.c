@@ -131,7 +131,7 @@ static void check_sections(struct subject *subject)
 		const struct section *section = &contents->sections[i];
 
 		if (section->address == section->end ||
-			in_ranges(&subject->object.proof, section->address, section->end))
+			proof_holds(&subject->object.proof, section->address, section->end))
 			continue;
 		/* that the whole section is wrong has been said */
 		if (subject->object.proof.refusal.reason &&

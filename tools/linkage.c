@@ -167,7 +167,7 @@ static void collect_export(const char *name, const GElf_Sym *symbol, void *arg)
 	struct search *search = arg;
 	struct exports *exports = search->exports;
 
-	if (!is_definition(symbol) || !in_ranges(&search->subject->object.proof,
+	if (!is_definition(symbol) || !proof_holds(&search->subject->object.proof,
 					      symbol->st_value, symbol->st_value + 1))
 		return;
 	exports->list =
@@ -208,7 +208,7 @@ static void find_definition(const char *name, const GElf_Sym *symbol, void *arg)
 	exported->is_bound = true;
 	exported->bound = symbol->st_value;
 	exported->bound_shared = search->subject->verdict == VERDICT_SHARED &&
-				 in_ranges(&search->subject->object.proof,
+				 proof_holds(&search->subject->object.proof,
 					 symbol->st_value, symbol->st_value + 1);
 }
 

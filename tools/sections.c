@@ -14,15 +14,6 @@
 /* A program has one of each kind. What is beyond this is not looked into. */
 #define SECTIONS_MAX 64
 
-bool in_ranges(const struct proof *proof, uint64_t start, uint64_t end)
-{
-	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
-		if (proof->ranges[kind].start <= start &&
-			end <= proof->ranges[kind].stop && start < end)
-			return true;
-	return false;
-}
-
 static bool has_shared_name(const char *name)
 {
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
@@ -51,7 +42,7 @@ static void add_section(struct contents *contents, const struct object *object,
 		return; /* damaged */
 	if (contents->section_count < SECTIONS_MAX &&
 		(has_shared_name(name) ||
-			in_ranges(&object->proof, section.address, section.end)))
+			proof_holds(&object->proof, section.address, section.end)))
 		add(&contents->sections, &contents->section_count, &section);
 	else
 		add(&contents->others, &contents->other_count, &section);

@@ -47,6 +47,3 @@ void contents_read(struct contents *contents, const struct object *object);
 void sections_read(struct contents *contents, const struct object *object);
 /* The section of @list that holds @address, or NULL. */
 struct section *section_at(struct section *list, size_t count, uint64_t address);
-
-/* Does [start, end) lie in a range of the notes? */
-bool in_ranges(const struct proof *proof, uint64_t start, uint64_t end);
