@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * filter.h - seccomp filters that refuse a system call with an error of our choice
+ * filter.h - seccomp filters that refuse a system call, with an error or by killing
  *
  * The real thing: what a container or a service manager puts on a program. A filter stays
  * over exec, so that it holds for all of a program's life.
@@ -42,12 +42,15 @@ struct call_ {
 #define SKIP_IF_EQUAL 0x15	  /* BPF_JMP | BPF_JEQ | BPF_K */
 #define END_WITH      0x06	  /* BPF_RET | BPF_K */
 #define FAIL_WITH     0x00050000U /* SECCOMP_RET_ERRNO */
+#define KILL_WITH     0x80000000U /* SECCOMP_RET_KILL_PROCESS */
 #define LET_THROUGH   0x7fff0000U /* SECCOMP_RET_ALLOW */
 #define FILTER_MODE   2		  /* SECCOMP_MODE_FILTER */
 
+#define KILLED -1 /* no error: who makes the call is killed */
+
 struct rule {
 	long number; /* SYS_* */
-	int error;   /* what it fails with */
+	int error;   /* what it fails with, or KILLED */
 	/* Refuse only calls with (argument & mask) == value; mask 0: all. */
 	unsigned argument;
 	uint32_t mask, value;
@@ -67,7 +70,8 @@ static inline unsigned filter_rule_(struct instruction_ *at, const struct rule *
 				rule->argument * sizeof(uint64_t) + LOW_HALF},
 		{AND_WITH, 0, 0, rule->mask},
 		{SKIP_IF_EQUAL, 0, 1, rule->value},
-		{END_WITH, 0, 0, FAIL_WITH | rule->error},
+		{END_WITH, 0, 0,
+			rule->error == KILLED ? KILL_WITH : FAIL_WITH | rule->error},
 	};
 
 	for (unsigned i = 0; i < sizeof(code) / sizeof(code[0]); i++)

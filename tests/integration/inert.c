@@ -3,6 +3,7 @@
  * inert.c - a program that annotates nothing, and marks for a tracer what it does
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,13 @@ static void *do_nothing(void *arg)
 	return arg;
 }
 
-static void use_fork(void)
+/* @stale is what errno happens to be: some earlier error, which means nothing now. */
+static void use_fork(int stale)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	errno = stale;
+	pid = fork();
 	if (pid == 0)
 		_exit(0);
 	waitpid(pid, NULL, 0);
@@ -64,7 +68,8 @@ int main(int argc, char **argv)
 	mark(MARK_PLUGIN);
 	use_plugin(argv[1]); /* first: after a fork even an annotated one stays private */
 	mark(MARK_FORK);
-	use_fork();
+	use_fork(0);
+	use_fork(EAGAIN);
 	mark(MARK_THREAD);
 	use_thread();
 	mark(MARK_SHOW);

@@ -93,6 +93,33 @@ static int play_database(void)
 	return fstat(2, &now) == 0 && now.st_size == 0 ? SAW_PRIVATE : SAW_WRONG;
 }
 
+/* Or that of a pipe of the host's, as daemons have one to wake themselves. */
+static int play_own_pipe(void)
+{
+	int ends[2], reader;
+	char byte;
+
+	close(2);
+	if (pipe2(ends, O_NONBLOCK) < 0 || ends[0] != 2)
+		return SAW_WRONG;
+	reader = dup(ends[0]);
+	dup2(ends[1], 2);
+	load_late();
+	return read(reader, &byte, 1) < 0 && errno == EAGAIN ? SAW_PRIVATE : SAW_WRONG;
+}
+
+/* Or that of a device. What is written there is gone, so whoever writes is killed. */
+static int play_device(void)
+{
+	static const struct rule rules[] = {{SYS_write, KILLED, 0, ~0U, 2}, {0}};
+
+	close(2);
+	if (open(getenv("DEVICE"), O_WRONLY) != 2 || !filter_install(rules))
+		return SAW_WRONG;
+	load_late();
+	return SAW_PRIVATE;
+}
+
 static volatile sig_atomic_t pipe_signals;
 
 static void count_signal(int signal)
@@ -157,6 +184,8 @@ static const struct scenario scenarios[] = {
 	{"next-descriptor", play_next_descriptor},
 	{"late", play_late},
 	{"database", play_database},
+	{"own-pipe", play_own_pipe},
+	{"device", play_device},
 	{"pipe-handler", play_pipe_handler},
 	{"pipe-pending", play_pipe_pending},
 	{"pipe-own", play_pipe_own},
@@ -303,6 +332,11 @@ static void test_messages_later(void)
 		play("late", CLOSED_2, NULL) == SAW_PRIVATE);
 	test("a late message does not go to a file that has become descriptor 2",
 		play("database", 0, NULL) == SAW_PRIVATE);
+	test("nor into a pipe of the host's", play("own-pipe", 0, NULL) == SAW_PRIVATE);
+	test("nor to a device that is no terminal",
+		play("device", 0, "DEVICE=/dev/zero") == SAW_PRIVATE);
+	test("but to /dev/null, which is what daemons put there",
+		play("device", 0, "DEVICE=/dev/null") == -1);
 	test("the host's handler of SIGPIPE is not called for a message",
 		play("pipe-handler", DEAD_PIPE, NULL) == SAW_PRIVATE);
 	test("a SIGPIPE pending for the host stays, and stays one",

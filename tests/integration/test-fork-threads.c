@@ -192,8 +192,52 @@ static void test_threads(void)
 	test("a child starts threads, and they fork", child_has_threads());
 }
 
+/* The handler's child lives on: it forks itself, and then a thread of its does. */
+static void fork_for_good(int signal)
+{
+	pid_t pid = fork();
+
+	(void)signal;
+	if (pid == 0) {
+		pthread_t thread;
+
+		alarm(30);
+		fork_ten(NULL);
+		if (pthread_create(&thread, NULL, fork_ten, NULL) ||
+			pthread_join(thread, NULL))
+			_exit(1);
+		_exit(CHILD_DONE);
+	}
+	table[1] = exit_status(pid) == CHILD_DONE;
+}
+
+/* plugins/interrupt.so comes between: the signal arrives after the fork has begun. */
+static int play_within(void)
+{
+	pid_t pid;
+
+	signal(SIGUSR1, fork_for_good);
+	pid = _Fork();
+	if (pid == 0)
+		_exit(CHILD_DONE);
+	return exit_status(pid) == CHILD_DONE && table[1] && count == 20 ? 0 : 1;
+}
+
+static void test_within(void)
+{
+	static char preload[8192];
+	static struct run r;
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", run_library(),
+		run_beside("plugins/interrupt.so"));
+	r = (struct run){.args = {run_self(), "within"}, .env = {preload}};
+	test("the child of a handler that interrupts a fork forks, from threads, too",
+		run_explain(&r, run_succeeded(run(&r))));
+}
+
 static const struct scenario scenarios[] = {
 	{"interrupted", play_interrupted},
+	{"within", play_within},
 	{NULL, NULL},
 };
 
@@ -203,5 +247,6 @@ int main(int argc, char **argv)
 		return run_scenario(scenarios, argv[1]);
 	test_signals();
 	test_threads();
+	test_within();
 	return tap_done();
 }

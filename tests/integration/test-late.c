@@ -9,13 +9,12 @@
  */
 #include <pty.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include <fondue/shared.h>
 
 #include "load.h"
+#include "orphans.h"
 
 /*
  * musl searches nothing for a caller's sake, and never unloads: tests of that are
@@ -166,31 +165,6 @@ static int play_after_forkpty(void)
 	return 0;
 }
 
-/* The driver: it takes the orphans in, and is no relative. */
-static pid_t reaper;
-
-/* Until that has become our parent; for ever is a minute. */
-static void wait_orphaned(void)
-{
-	const struct timespec millisecond = {.tv_nsec = 1000000};
-
-	for (int i = 0; getppid() != reaper; i++) {
-		if (i > 60000)
-			_exit(1);
-		nanosleep(&millisecond, NULL);
-	}
-}
-
-/* Leave the parent behind, as daemons do. */
-static void fork_away(void)
-{
-	pid_t pid = fork();
-
-	if (pid)
-		_exit(pid < 0);
-	wait_orphaned();
-}
-
 static int play_daemon(void)
 {
 	fork_away();
@@ -229,15 +203,8 @@ static int play_daemon_early(void)
 /* The daemon's brother, forked before it, still runs. */
 static int play_daemon_brother(void)
 {
-	int ends[2];
-	char byte;
-
-	if (pipe(ends) < 0)
+	if (!fork_brother())
 		return 1;
-	if (fork() == 0) {
-		close(ends[1]);
-		_exit(read(ends[0], &byte, 1)); /* until the daemon has ended */
-	}
 	fork_away();
 	plugin_print(plugin_open("counter.so"));
 	return 0;
@@ -369,10 +336,9 @@ static void test_message(void)
 
 int main(int argc, char **argv)
 {
-	reaper = getppid();
+	orphans_start(argc == 1);
 	if (argc > 1)
 		return run_scenario(scenarios, argv[1]);
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	test_after();
 	test_late_allowed();
 	test_daemons();

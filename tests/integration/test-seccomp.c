@@ -56,6 +56,24 @@ static int play_program(void)
 	return 0;
 }
 
+/*
+ * Started already, it forbids what it does not do itself: a fork is as it would be without
+ * the runtime, whatever errno happened to be before.
+ */
+static int play_killer(void)
+{
+	static const struct rule rules[] = {
+		{SYS_getpid, KILLED, 0, 0, 0}, {SYS_waitid, KILLED, 0, 0, 0}, {0}};
+
+	if (!filter_install(rules))
+		return 1;
+	errno = 0;
+	if (!is_shared(&word))
+		return 1;
+	errno = EAGAIN;
+	return is_shared(&word) ? 0 : 1;
+}
+
 /* What becomes of calls that the shim may refuse: "open stat read", errors or results. */
 static int play_probe(void)
 {
@@ -75,6 +93,7 @@ static int play_probe(void)
 
 static const struct scenario scenarios[] = {
 	{"program", play_program},
+	{"killer", play_killer},
 	{"probe", play_probe},
 	{NULL, NULL},
 };
@@ -177,6 +196,14 @@ static void test_message(void)
 			WIFEXITED(r.status) && WEXITSTATUS(r.status) == 127 && !*r.out));
 }
 
+static void test_killer(void)
+{
+	r = (struct run){.args = {run_self(), "killer"}};
+	run(&r);
+	test("a program that is killed for getpid and waitid forks, and shares",
+		run_explain(&r, run_succeeded(&r) && run_said(&r) == 0));
+}
+
 /* A filter that catches nothing would let every test above pass. */
 static bool filter_bites(long number, const struct rule *rules)
 {
@@ -192,6 +219,17 @@ static bool filter_bites(long number, const struct rule *rules)
 	return exit_status(pid) == 0;
 }
 
+static bool filter_kills(long number)
+{
+	const struct rule rules[] = {{number, KILLED, 0, 0, 0}, {0}};
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(filter_install(rules) && syscall(number, 0, 0, 0, 0, 0, 0) ? 1 : 2);
+	return waitpid(pid, &status, 0) == pid && WIFSIGNALED(status);
+}
+
 static void test_filters(void)
 {
 	const struct rule all[] = {{SYS_mremap, EUCLEAN, 0, 0, 0}, {0}};
@@ -203,6 +241,7 @@ static void test_filters(void)
 	test("a filter by argument refuses calls with that argument",
 		filter_bites(SYS_pread64, some));
 	test("and no others", !filter_bites(SYS_mmap, none));
+	test("a filter that kills does", filter_kills(SYS_getpid));
 }
 
 /* What a filter cannot do, a library between the runtime and libc can. */
@@ -272,6 +311,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++)
 		test_sandbox(&sandboxes[i]);
 	test_message();
+	test_killer();
 	test_shim_itself();
 	for (unsigned i = 0; i < sizeof(shims) / sizeof(shims[0]); i++)
 		test_shim(&shims[i]);
