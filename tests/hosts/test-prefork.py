@@ -128,23 +128,25 @@ class Load:
 
     def __init__(self, server, client, count):
         argv, environment = command([client, "load", str(server.port), str(count), "8", "-v"])
-        self.process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE,
-                                        text=True)
         # a small pipe: the client can be only some answers ahead of its reader
-        fcntl.fcntl(self.process.stdout, 1031, 4096)  # F_SETPIPE_SZ
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, 1031, 4096)  # F_SETPIPE_SZ
+        self.process = subprocess.Popen(argv, env=environment, stdout=writer)
+        os.close(writer)
+        self.output = open(reader, encoding="ascii")
         self.answers = []
 
     def read_answer(self):
         """The next answer, or None when the client comes to its summary."""
-        line = self.process.stdout.readline()
+        line = self.output.readline()
         if line.startswith("/"):
             path, *numbers = line.split()
             self.answers.append(Answer(path, *map(int, numbers)))
             return self.answers[-1]
         words = line.split()
         self.summary = dict(zip(words[::2], map(int, words[1::2])))
-        self.process.stdout.read()
-        self.process.stdout.close()
+        self.output.read()
+        self.output.close()
         self.process.wait(PATIENCE)
         return None
 
