@@ -20,9 +20,11 @@
 #include "born.h"
 #include "config.h"
 #include "family.h"
+#include "identity.h"
 #include "lock.h"
 #include "log.h"
 #include "modules.h"
+#include "registry.h"
 #include "remap.h"
 #include "symbols.h"
 #include "text.h"
@@ -77,6 +79,13 @@ static void make_lock(void)
 
 	if (atomic_load(&whole))
 		return;
+	/*
+	 * Locks that relatives use already are not to be signed from another registry. Without
+	 * one they work, but nobody sees an owner's death, which is said when one is used.
+	 */
+	if (family_alone())
+		(void)registry_create();
+	identity_start();
 	made = born_empty(sizeof(*made));
 	if (!made)
 		made = make_ordinary();
@@ -217,6 +226,7 @@ static void bind(const struct proof *proof, unsigned long state)
 	struct fondue_binding *binding = (struct fondue_binding *)proof->binding;
 
 	binding->runtime = runtime;
+	binding->self = identity_at();
 	binding->state = state;
 }
 

@@ -13,11 +13,13 @@
 #include "lifecycle.h"
 #include "modules.h"
 #include "real.h"
+#include "spinlock.h"
 
 FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
 	.size = sizeof(struct fondue_runtime),
 	.abi = FONDUE_ABI,
 	.version = FONDUE_VERSION_STRING,
+	.spin = &spin_calls,
 };
 
 /* What `fondue check` looks for in a stripped static program: see note.h. */

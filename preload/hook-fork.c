@@ -14,6 +14,7 @@
 
 #include "adopt.h"
 #include "family.h"
+#include "identity.h"
 #include "real.h"
 
 static int not_there(void)
@@ -43,8 +44,23 @@ FONDUE_EXPORT pid_t _Fork(void)
 	adopt_hold();
 	family_forks();
 	pid = real()->_Fork ? real()->_Fork() : not_there();
+	if (pid == 0)
+		identity_forget();
 	adopt_release();
 	return pid;
+}
+
+struct child {
+	int (*fn)(void *);
+	void *arg;
+};
+
+static int start_child(void *arg)
+{
+	struct child child = *(struct child *)arg;
+
+	identity_forget();
+	return child.fn(child.arg);
 }
 
 /* With its own stack the child never returns through this frame: nothing is held meanwhile. */
@@ -61,7 +77,10 @@ FONDUE_EXPORT int clone(int (*fn)(void *), void *stack, int flags, void *arg, ..
 	tls = va_arg(args, void *);
 	child_tid = va_arg(args, void *);
 	va_end(args);
-	if (!(flags & CLONE_VM))
-		family_forks();
-	return real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
+	if (flags & CLONE_VM)
+		return real()->clone(fn, stack, flags, arg, parent_tid, tls, child_tid);
+	family_forks();
+	/* `child` is in memory that the child has a copy of */
+	return real()->clone(start_child, stack, flags, &(struct child){ fn, arg }, parent_tid,
+		tls, child_tid);
 }

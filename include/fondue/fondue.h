@@ -6,5 +6,6 @@
 #define FONDUE_FONDUE_H
 
 #include <fondue/shared.h>
+#include <fondue/spinlock.h>
 
 #endif

@@ -64,6 +64,7 @@ struct fondue_runtime {
 	unsigned int size; /* bytes */
 	unsigned int abi;  /* FONDUE_ABI of the runtime */
 	const char *version;
+	const struct fondue_spin_calls *spin; /* <fondue/spinlock.h> */
 };
 
 /* What became of an object's variables: fondue_binding.state. */
@@ -82,7 +83,8 @@ struct fondue_runtime {
 struct fondue_binding {
 	const struct fondue_runtime *runtime; /* NULL: no runtime in this process */
 	unsigned long state;		      /* FONDUE_STATE_* */
-	unsigned long reserved[2];
+	unsigned long self; /* of struct fondue_self *, from the thread pointer; 0: no locks */
+	unsigned long reserved;
 };
 
 #if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fondue/short.h - the keyword `shared`, for programs that want it
+ * fondue/short.h - the short names of the lecture, for programs that want them
  *
  *	#include <stdio.h>
  *	#include <fondue/short.h>
  *	shared int hits;
+ *	shared fondue_spinlock_t lock;
+ *
+ *	scoped_shared_lock(&lock);		C: held until the end of the block
+ *	scoped_shared_lock guard(&lock);	C++: likewise
  *
  * Must be the last header included: hundreds of system headers use the word `shared` for
  * something of their own, and it is a macro from here on. Where it cannot be used (local
@@ -15,6 +19,28 @@
 #define FONDUE_SHORT_H
 
 #include <fondue/shared.h>
+#include <fondue/spinlock.h>
+
+#ifdef __cplusplus
+class scoped_shared_lock
+{
+      public:
+	explicit scoped_shared_lock(fondue_spinlock_t *lock) : lock_(fondue_scoped_lock_(lock))
+	{
+	}
+	~scoped_shared_lock()
+	{
+		fondue_scoped_unlock_(&lock_);
+	}
+	scoped_shared_lock(const scoped_shared_lock &) = delete;
+	scoped_shared_lock &operator=(const scoped_shared_lock &) = delete;
+
+      private:
+	fondue_spinlock_t *lock_;
+};
+#else
+#define scoped_shared_lock(lock) FONDUE_SCOPED_LOCK(lock)
+#endif
 
 #define shared FONDUE_SHARED
 

@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fondue/shared.h>
+#include <fondue/fondue.h>
 
 #define ROUNDS	5
 #define WORKERS 4
@@ -38,22 +38,7 @@ static unsigned long own; /* private by default: rounds of this process alone */
 static FONDUE_SHARED unsigned long local;
 static FONDUE_SHARED struct piece pieces[WORKERS];
 
-/*
- * The lecture's lock: exchange until a 0 comes back. acquire and release keep inside what
- * is done in between; yielding lets the owner finish when both have but one processor.
- */
-static FONDUE_SHARED int lock;
-
-static void lock_acquire(void)
-{
-	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) != 0)
-		sched_yield();
-}
-
-static void lock_release(void)
-{
-	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-}
+static FONDUE_SHARED fondue_spinlock_t lock;
 
 static void die(const char *what)
 {
@@ -86,11 +71,12 @@ static void collect_process(pid_t pid)
 static void print_and_change(const char *whose, unsigned long rounds)
 {
 	for (unsigned long i = 0; i < rounds; i++) {
-		lock_acquire();
-		printf("%s copy=%lu (at %p)\n", whose, local, (void *)&local);
-		local++;
-		own++;
-		lock_release();
+		{
+			FONDUE_SCOPED_LOCK(&lock);
+			printf("%s copy=%lu (at %p)\n", whose, local, (void *)&local);
+			local++;
+			own++;
+		}
 		sched_yield(); /* or the other would see few of our steps */
 	}
 }

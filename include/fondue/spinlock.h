@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fondue/spinlock.h - a lock between processes, in eight bytes
+ *
+ *	FONDUE_SHARED fondue_spinlock_t lock;		zeroed memory is a free lock
+ *	FONDUE_SHARED int balance;
+ *
+ *	fondue_spin_lock(&lock);
+ *	balance += 10;
+ *	fondue_spin_unlock(&lock);
+ *
+ * Under libfondue.so the lock works between all processes and threads of a fork family,
+ * wherever they share its memory: in annotated globals or in any MAP_SHARED mapping made
+ * before the fork. It spins for some microseconds and then sleeps; and it survives the
+ * death of its owner, by kill -9 or by forgetting: the next one gets it, with EOWNERDEAD,
+ * and knows that the data may be half written. Without the runtime it works between the
+ * threads of the process, and nobody watches the owner. Nothing is linked.
+ *
+ * The fast path is inline: one compare-and-swap to lock, one plain store to unlock. The
+ * word says who holds the lock; all else (how to wait, whom to wake, who is dead) is in
+ * the runtime, preload/spinlock.c, where the memory ordering is argued.
+ *
+ * What to know before using it:
+ *  - The lock shares its cache line with its neighbours; what it protects is a good one.
+ *  - A child holds no lock: one that is held across fork() stays the parent's.
+ *  - Not recursive (EDEADLK). Not to be taken by a signal handler that may interrupt a
+ *    thread which holds it: that gives EDEADLK, too.
+ *  - Errors are returned, positive, as pthread_* does; errno is left alone. Whoever
+ *    ignores the result of fondue_spin_lock() treats EOWNERDEAD as success, which it is.
+ *  - Misaligned (in a packed structure, say) it does not work.
+ *
+ * C99 to C23 and C++11 to C++20, gcc and clang.
+ */
+#ifndef FONDUE_SPINLOCK_H
+#define FONDUE_SPINLOCK_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <fondue/shared.h>
+
+struct timespec; /* strict C99 has none: then it is only passed on */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Zero when free; the fields are the implementation's. */
+typedef struct fondue_spinlock {
+	uint32_t word; /* who holds it, and which acquisition of his it is */
+	uint32_t wait; /* is anybody asleep? */
+} __attribute__((aligned(8))) fondue_spinlock_t;
+
+#define FONDUE_SPINLOCK_INIT { 0, 0 }
+
+/*
+ * struct fondue_self - the calling thread, as the lock sees it: thread-local, the runtime's
+ */
+struct fondue_self {
+	/* what the next acquisition stores: the slot, and a number in the lower 16 bits */
+	uint32_t next;
+	/*
+	 * The lock that the thread holds or is about to take (fondue_doing_()), FONDUE_DOING_*,
+	 * or 0: it has no identity yet. So it has in a forked child, which gets its own with
+	 * its first lock. Stored together with `next` where that saves a store.
+	 */
+	uint32_t doing;
+	struct fondue_holder *holder;
+} __attribute__((aligned(16)));
+
+/*
+ * Without a runtime the thread pointer itself is taken for a struct fondue_self, which saves
+ * a test: `doing` is the upper half of some pointer then, and no pointer has such a one.
+ */
+#define FONDUE_DOING_NOTHING 0x7fffffffu /* the fast path may take a lock */
+#define FONDUE_DOING_OTHER   0x7ffffffeu /* it may not */
+
+/*
+ * struct fondue_holder - what of a thread outlives it, in memory of the whole family
+ *
+ * Written by the thread while it lives; then by those who take over its locks.
+ */
+struct fondue_holder {
+	uintptr_t lock;	      /* the lock that names its slot, is about to, or just did; or 0 */
+	uint32_t more;	      /* so many others do */
+	uint32_t incarnation; /* of the slot */
+};
+
+/* The part of the lock that is not inline; struct fondue_runtime points to it. */
+struct fondue_spin_calls {
+	/*
+	 * The caller is doing something already, or the lock is taken, or somebody sleeps.
+	 * @deadline: CLOCK_MONOTONIC; NULL: wait for ever
+	 */
+	int (*lock)(fondue_spinlock_t *lock, const struct timespec *deadline);
+	int (*trylock)(fondue_spinlock_t *lock);
+	/* It is not what the caller is doing. */
+	int (*unlock)(fondue_spinlock_t *lock);
+	/* It has been released, and somebody sleeps. */
+	void (*released)(fondue_spinlock_t *lock);
+};
+
+#define FONDUE_LIKELY_(x) __builtin_expect(!!(x), 1)
+#define FONDUE_INLINE_	  static __inline__ __attribute__((always_inline))
+#define FONDUE_OUTLINE_	  static __attribute__((noinline, cold, unused))
+
+#define FONDUE_SET_(field, value) __atomic_store_n(&(field), value, __ATOMIC_RELAXED)
+/* The compiler keeps what is before it before: a thread may be killed at any instruction. */
+#define FONDUE_IN_ORDER_() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+FONDUE_INLINE_ int fondue_spin_try_word_(fondue_spinlock_t *lock, uint32_t word)
+{
+	uint32_t free_word = 0;
+
+	/* acquire: what the last owner wrote; pairs with the release in fondue_spin_unlock() */
+	return __atomic_compare_exchange_n(&lock->word, &free_word, word, 0, __ATOMIC_ACQUIRE,
+		__ATOMIC_RELAXED);
+}
+
+#if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)
+#define FONDUE_SELF_AT_	   (fondue_binding_.self)
+#define FONDUE_SPIN_CALLS_ (fondue_binding_.runtime->spin)
+#else /* there is no runtime to be met */
+#define FONDUE_SELF_AT_	   0UL
+#define FONDUE_SPIN_CALLS_ ((const struct fondue_spin_calls *)0)
+#endif
+
+FONDUE_INLINE_ char *fondue_thread_(void)
+{
+	char *thread;
+
+#if defined(__x86_64__)
+	__asm__("movq %%fs:0, %0" : "=r"(thread));
+#elif defined(__i386__)
+	__asm__("movl %%gs:0, %0" : "=r"(thread));
+#elif defined(__aarch64__)
+	__asm__("mrs %0, tpidr_el0" : "=r"(thread));
+#else
+	thread = (char *)__builtin_thread_pointer();
+#endif
+	return thread;
+}
+
+/*
+ * The runtime's thread-local variable, by its distance from the thread pointer. Where the
+ * compiler has a way to say so, the processor adds the two: one cycle of the 23 of a pair.
+ * volatile: the runtime changes it, too.
+ */
+#if defined(__x86_64__) && defined(__LP64__) && defined(__clang__)
+typedef volatile __attribute__((address_space(257))) struct fondue_self fondue_mine_;
+typedef volatile __attribute__((address_space(257), may_alias)) uint64_t fondue_mine_64_;
+#define FONDUE_MINE_(at) ((fondue_mine_ *)(at))
+#elif defined(__x86_64__) && defined(__LP64__) && defined(__SEG_FS) &&                      \
+	!defined(__cplusplus) && !defined(__STRICT_ANSI__)
+typedef volatile __seg_fs struct fondue_self fondue_mine_;
+typedef volatile __seg_fs __attribute__((may_alias)) uint64_t fondue_mine_64_;
+#define FONDUE_MINE_(at) ((fondue_mine_ *)(at))
+#else
+typedef volatile struct fondue_self fondue_mine_;
+typedef volatile __attribute__((may_alias)) uint64_t fondue_mine_64_;
+#define FONDUE_MINE_(at) ((fondue_mine_ *)(void *)(fondue_thread_() + (at)))
+#endif
+
+/*
+ * Without the runtime: the lock of a process, for its threads. The word is the thread, by
+ * where its thread control block lies; `wait` is 1 when somebody may be asleep on it.
+ */
+#if defined(__LP64__)
+#include <sys/syscall.h>
+#define FONDUE_FUTEX_ SYS_futex
+#else
+#define FONDUE_FUTEX_ 0 /* two kinds of struct timespec: do without */
+#endif
+
+extern long fondue_libc_syscall_(long, ...) __asm__("syscall");
+extern int fondue_libc_yield_(void) __asm__("sched_yield");
+
+FONDUE_INLINE_ uint32_t fondue_plain_self_(void)
+{
+	/* aligned to 64; the top bit makes it differ from 0 */
+	return (uint32_t)((uintptr_t)fondue_thread_() >> 6) | 0x80000000u;
+}
+
+/* Until it changes or @deadline (CLOCK_MONOTONIC, NULL: never) is over. 0, or an errno value. */
+FONDUE_OUTLINE_ int fondue_plain_sleep_(uint32_t *wait, const struct timespec *deadline)
+{
+	int saved = errno, result = 0;
+
+	if (FONDUE_FUTEX_ != 0 && deadline && *(const long *)(const void *)deadline < 0)
+		return ETIMEDOUT; /* the kernel takes it for no time */
+	/* FUTEX_WAIT_BITSET: its time-out is absolute */
+	if (FONDUE_FUTEX_ &&
+		fondue_libc_syscall_(FONDUE_FUTEX_, wait, 9, 1, deadline, NULL, -1) < 0)
+		result = errno;
+	else if (!FONDUE_FUTEX_)
+		(void)fondue_libc_yield_();
+	errno = saved;
+	return result == ETIMEDOUT || result == EINVAL ? result : 0;
+}
+
+FONDUE_OUTLINE_ int fondue_plain_lock_(fondue_spinlock_t *lock, const struct timespec *deadline)
+{
+	uint32_t self = fondue_plain_self_();
+	int result = 0, i;
+
+	if (fondue_spin_try_word_(lock, self))
+		return 0;
+	if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) == self)
+		return EDEADLK;
+	/* about a microsecond: shorter than falling asleep and waking up */
+	for (i = 0; i < 50; i++) {
+		if (fondue_spin_try_word_(lock, self))
+			return 0;
+#if defined(__x86_64__) || defined(__i386__)
+		__builtin_ia32_pause();
+#endif
+	}
+	for (;;) {
+		/*
+		 * seq_cst, as the exchange in fondue_plain_unlock_(): either we see the
+		 * lock released, or the owner sees that we are about to sleep.
+		 */
+		__atomic_store_n(&lock->wait, 1, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&lock->word, __ATOMIC_SEQ_CST) == 0 &&
+			fondue_spin_try_word_(lock, self))
+			return 0;
+		if (result)
+			return result;
+		result = fondue_plain_sleep_(&lock->wait, deadline);
+	}
+}
+
+FONDUE_OUTLINE_ int fondue_plain_trylock_(fondue_spinlock_t *lock)
+{
+	uint32_t self = fondue_plain_self_();
+
+	if (fondue_spin_try_word_(lock, self))
+		return 0;
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) == self ? EDEADLK : EBUSY;
+}
+
+FONDUE_OUTLINE_ int fondue_plain_unlock_(fondue_spinlock_t *lock)
+{
+	int saved = errno;
+
+	if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) != fondue_plain_self_())
+		return EPERM;
+	(void)__atomic_exchange_n(&lock->word, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&lock->wait, __ATOMIC_SEQ_CST) &&
+		__atomic_exchange_n(&lock->wait, 0, __ATOMIC_SEQ_CST) && FONDUE_FUTEX_ != 0)
+		(void)fondue_libc_syscall_(FONDUE_FUTEX_, &lock->wait, 1, 0x7fffffff);
+	errno = saved;
+	return 0;
+}
+
+/* A lock in 32 bits: enough to tell the one that a thread holds from others near and far. */
+FONDUE_INLINE_ uint32_t fondue_doing_(const fondue_spinlock_t *lock)
+{
+	return (uint32_t)((uintptr_t)lock >> 3) | 0x80000000u;
+}
+
+/* The number in the lower half counts on, and the slot in the upper stays. */
+FONDUE_INLINE_ uint32_t fondue_next_(uint32_t word)
+{
+	return (word & 0xffff0000u) | ((word + 1) & 0xffffu);
+}
+
+/* Nothing to do any more, and another number for the next time, in one store. */
+FONDUE_INLINE_ void fondue_done_(fondue_mine_ *self)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__LP64__)
+	*(fondue_mine_64_ *)self =
+		fondue_next_(self->next) | (uint64_t)FONDUE_DOING_NOTHING << 32;
+#else
+	self->next = fondue_next_(self->next);
+	self->doing = FONDUE_DOING_NOTHING;
+#endif
+}
+
+/*
+ * The fast path. The holder is written before the word, so that no slot is ever named
+ * without a trace. Return: 0 acquired; 1 to ask the runtime.
+ */
+FONDUE_INLINE_ int fondue_spin_take_(fondue_spinlock_t *lock, fondue_mine_ *self)
+{
+	uint32_t word = self->next;
+
+	/* while somebody sleeps, the kernel must know who to wake should we die: see the runtime */
+	if (!FONDUE_LIKELY_(self->doing == FONDUE_DOING_NOTHING) ||
+		!FONDUE_LIKELY_(__atomic_load_n(&lock->wait, __ATOMIC_RELAXED) == 0))
+		return 1;
+	self->doing = fondue_doing_(lock);
+	FONDUE_SET_(self->holder->lock, (uintptr_t)lock);
+	FONDUE_IN_ORDER_();
+	if (FONDUE_LIKELY_(fondue_spin_try_word_(lock, word)))
+		return 0;
+	FONDUE_SET_(self->holder->lock, 0);
+	self->doing = FONDUE_DOING_NOTHING;
+	return 1;
+}
+
+FONDUE_INLINE_ int fondue_spin_lock_until_(
+	fondue_spinlock_t *lock, const struct timespec *deadline)
+{
+	if (FONDUE_LIKELY_(fondue_spin_take_(lock, FONDUE_MINE_(FONDUE_SELF_AT_)) == 0))
+		return 0;
+	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->lock(lock, deadline) :
+				 fondue_plain_lock_(lock, deadline);
+}
+
+/**
+ * fondue_spin_init() - make @lock free
+ *
+ * For memory that is not zero. Must not be called while anybody uses the lock.
+ * Return: 0. Since: 0.1
+ */
+static __inline__ int fondue_spin_init(fondue_spinlock_t *lock)
+{
+	lock->word = lock->wait = 0;
+	return 0;
+}
+
+/**
+ * fondue_spin_lock() - acquire a lock between processes
+ * @lock: in memory that all its users share
+ *
+ * Spins for some microseconds, then sleeps, until the caller owns @lock.
+ *
+ * Ordering: acquire; pairs with fondue_spin_unlock().
+ * Safety: thread-safe; not async-signal-safe; no cancellation point.
+ * Return: 0; EOWNERDEAD when the last owner has died holding it: the caller owns it now,
+ * and what it protects may be half written; EDEADLK when the caller owns it already.
+ * Since: 0.1
+ */
+static __inline__ int fondue_spin_lock(fondue_spinlock_t *lock)
+{
+	return fondue_spin_lock_until_(lock, NULL);
+}
+
+/**
+ * fondue_spin_timedlock() - acquire it, or give up
+ * @deadline: absolute, CLOCK_MONOTONIC; looked at only if the caller has to sleep
+ *
+ * Return: as fondue_spin_lock(), or ETIMEDOUT; EINVAL for a time that is none. Since: 0.1
+ */
+static __inline__ int fondue_spin_timedlock(
+	fondue_spinlock_t *lock, const struct timespec *deadline)
+{
+	return fondue_spin_lock_until_(lock, deadline);
+}
+
+/**
+ * fondue_spin_trylock() - acquire it if nobody has it
+ *
+ * Ordering: acquire, if it returns 0 or EOWNERDEAD.
+ * Safety: thread-safe; not async-signal-safe.
+ * Return: 0; EOWNERDEAD as fondue_spin_lock(); EBUSY; EDEADLK. Since: 0.1
+ */
+static __inline__ int fondue_spin_trylock(fondue_spinlock_t *lock)
+{
+	if (FONDUE_LIKELY_(fondue_spin_take_(lock, FONDUE_MINE_(FONDUE_SELF_AT_)) == 0))
+		return 0;
+	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->trylock(lock) : fondue_plain_trylock_(lock);
+}
+
+/**
+ * fondue_spin_unlock() - release it
+ *
+ * Ordering: release; pairs with fondue_spin_lock().
+ * Safety: thread-safe; not async-signal-safe; no cancellation point.
+ * Return: 0; EPERM when the caller does not own it: it is free, or another thread's, or
+ * its parent's, who held it at the fork. Since: 0.1
+ */
+static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
+{
+	fondue_mine_ *self = FONDUE_MINE_(FONDUE_SELF_AT_);
+
+	if (!FONDUE_LIKELY_(self->doing == fondue_doing_(lock)))
+		return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->unlock(lock) :
+					 fondue_plain_unlock_(lock);
+	/* release: the critical section before the word; pairs with fondue_spin_try_word_() */
+	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+	/* only the compiler is kept from swapping these: the waiter does the rest, see the runtime */
+	FONDUE_IN_ORDER_();
+	if (!FONDUE_LIKELY_(__atomic_load_n(&lock->wait, __ATOMIC_RELAXED) == 0))
+		FONDUE_SPIN_CALLS_->released(lock);
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(self->holder->lock, 0);
+	FONDUE_IN_ORDER_();
+	fondue_done_(self);
+	return 0;
+}
+
+FONDUE_INLINE_ void fondue_scoped_unlock_(fondue_spinlock_t **lock)
+{
+	if (*lock)
+		(void)fondue_spin_unlock(*lock);
+}
+
+FONDUE_INLINE_ fondue_spinlock_t *fondue_scoped_lock_(fondue_spinlock_t *lock)
+{
+	return fondue_spin_lock(lock) == EDEADLK ? NULL : lock;
+}
+
+/*
+ * FONDUE_SCOPED_LOCK(&lock); - hold it until the end of the block, however that is left
+ *
+ * Acquires like fondue_spin_lock(); with EDEADLK the block runs under the lock that its
+ * caller holds already, and does not release it.
+ */
+#define FONDUE_SCOPED_LOCK(lock)       FONDUE_SCOPED_LOCK_2_(lock, __COUNTER__)
+#define FONDUE_SCOPED_LOCK_2_(lock, n) FONDUE_SCOPED_LOCK_3_(lock, n)
+#define FONDUE_SCOPED_LOCK_3_(lock, n)                                                   \
+	__attribute__((cleanup(fondue_scoped_unlock_), unused))                          \
+	fondue_spinlock_t *fondue_scoped_##n##_ = fondue_scoped_lock_(lock)
+
+#ifdef __cplusplus
+}
+
+#ifdef __cpp_exceptions
+#include <system_error>
+#else
+#include <cstdlib>
+#endif
+
+namespace fondue
+{
+/*
+ * The lock for std::lock_guard, std::unique_lock and std::scoped_lock. Constant-initialized:
+ * a global one is there before any constructor, and annotated it is shared.
+ */
+class spinlock
+{
+      public:
+	constexpr spinlock() noexcept : lock_{ 0, 0 }
+	{
+	}
+	spinlock(const spinlock &) = delete;
+	spinlock &operator=(const spinlock &) = delete;
+
+	/* Return: 0, or EOWNERDEAD. Held already: as std::mutex, an exception, or the end. */
+	int lock()
+	{
+		int result = fondue_spin_lock(&lock_);
+
+		if (result != EDEADLK)
+			return result;
+#ifdef __cpp_exceptions
+		throw std::system_error(EDEADLK, std::generic_category(), "fondue::spinlock");
+#else
+		std::abort();
+#endif
+	}
+	bool try_lock() noexcept
+	{
+		int result = fondue_spin_trylock(&lock_);
+
+		return result == 0 || result == EOWNERDEAD;
+	}
+	void unlock() noexcept
+	{
+		(void)fondue_spin_unlock(&lock_);
+	}
+	fondue_spinlock_t *native_handle() noexcept
+	{
+		return &lock_;
+	}
+
+      private:
+	fondue_spinlock_t lock_;
+};
+} /* namespace fondue */
+#endif
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity.c - giving threads an identity
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "identity.h"
+#include "log.h"
+#include "park.h"
+#include "registry.h"
+
+static __thread struct identity mine __attribute__((tls_model("initial-exec")));
+
+unsigned long identity_at(void)
+{
+	return (uintptr_t)&mine - (uintptr_t)fondue_thread_();
+}
+
+struct identity *identity_mine(void)
+{
+	return &mine;
+}
+
+void identity_hold(struct identity *me, fondue_spinlock_t *lock)
+{
+	FONDUE_SET_(me->self.holder->lock, (uintptr_t)lock);
+	FONDUE_SET_(me->self.doing, fondue_doing_(lock));
+	FONDUE_IN_ORDER_();
+}
+
+void identity_do(struct identity *me, uint32_t doing)
+{
+	FONDUE_SET_(me->self.holder->lock, 0);
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(me->self.doing, doing);
+	FONDUE_IN_ORDER_();
+}
+
+uint32_t identity_nothing(const struct identity *me)
+{
+	/* without membarrier every unlock is a full barrier, which the fast path is not */
+	return me->has_barrier ? FONDUE_DOING_NOTHING : FONDUE_DOING_OTHER;
+}
+
+/* <linux/futex.h>, which musl's compiler does not find */
+struct robust_list_head {
+	void *first; /* itself: empty */
+	long futex_offset;
+	void *list_op_pending;
+};
+
+/* Where it is from the thread pointer, the same in all threads; 0: not known yet. */
+static _Atomic long robust_at;
+
+static struct robust_list_head *robust_list_here(void)
+{
+	return (struct robust_list_head *)(fondue_thread_() + robust_at);
+}
+
+/*
+ * After a raw fork the kernel knows of no robust list, and the list in memory is still the
+ * parent's: its mutexes lie in shared memory and are linked with one another, so to add one
+ * more would tear the parent's list.
+ */
+static void find_robust_list(struct identity *me)
+{
+	struct robust_list_head *head = NULL;
+	size_t size = 0;
+
+	if (sys_call(SYS_get_robust_list, 0, &head, &size) != 0)
+		return;
+	if (!head && robust_at && robust_list_here()->futex_offset) {
+		head = robust_list_here();
+		head->first = head;
+		head->list_op_pending = NULL;
+		if (sys_call(SYS_set_robust_list, head, sizeof(*head)) != 0)
+			head = NULL;
+	}
+	me->robust = head;
+	if (!head)
+		return;
+	robust_at = (char *)head - fondue_thread_();
+	me->futex_offset = head->futex_offset;
+}
+
+void identity_start(void)
+{
+	static atomic_bool started;
+
+	if (atomic_exchange(&started, true))
+		return;
+	find_robust_list(&mine);
+	pthread_atfork(NULL, NULL, identity_forget);
+}
+
+void *identity_owe(struct identity *me, fondue_spinlock_t *lock)
+{
+	void *volatile *pending;
+	void *before;
+
+	if (!me->robust)
+		return NULL;
+	pending = &me->robust->list_op_pending;
+	before = *pending;
+	*pending = (char *)&lock->wait - me->futex_offset;
+	/* the kernel looks when this thread is dead: only the compiler could be late */
+	FONDUE_IN_ORDER_();
+	return before;
+}
+
+void identity_owe_again(struct identity *me, void *before)
+{
+	FONDUE_IN_ORDER_();
+	if (me->robust)
+		*(void *volatile *)&me->robust->list_op_pending = before;
+}
+
+/* Writes only if there is something to forget: in a child the first write costs a copy. */
+void identity_forget(void)
+{
+	if (!identity_is_valid(&mine))
+		return;
+	/* libc empties the list of a child, but not this */
+	if (mine.covered)
+		identity_owe_again(&mine, NULL);
+	mine.covered = NULL;
+	mine.self.doing = 0;
+}
+
+bool identity_notice_fork(void)
+{
+	if (!identity_is_valid(&mine) || mine.pid == sys_call(SYS_getpid))
+		return false;
+	identity_forget();
+	return true;
+}
+
+static void become_anonymous(struct identity *me)
+{
+	static __thread struct fondue_holder nobodys __attribute__((tls_model("initial-exec")));
+	static atomic_bool said;
+
+	me->number = SLOT_ANONYMOUS;
+	me->self.holder = &nobodys;
+	if (!atomic_exchange(&said, true))
+		log_line("locks: no slot for a thread, whose death will not be noticed; it takes "
+			 "shared memory at start, robust futexes, and at most 65534 threads");
+}
+
+static void become(struct identity *me, uint32_t number)
+{
+	struct slot *slot = &registry->slots[number];
+
+	me->number = number;
+	me->self.holder = &slot->holder;
+	atomic_store_explicit(&slot->pid, sys_call(SYS_getpid), memory_order_relaxed);
+	atomic_store_explicit(&slot->tid, sys_call(SYS_gettid), memory_order_relaxed);
+}
+
+/*
+ * Numbers begin elsewhere in each incarnation: a word that somebody has read long ago should
+ * not come again so soon.
+ */
+static uint32_t first_word(const struct identity *me)
+{
+	return me->number << 16 | (uint16_t)(me->self.holder->incarnation * 4099u);
+}
+
+static void fill(struct identity *me)
+{
+	uint32_t number;
+
+	find_robust_list(me); /* before a mutex is locked */
+	number = registry_claim();
+	find_robust_list(me); /* musl has one from the first robust mutex on */
+	if (number == SLOT_ANONYMOUS)
+		become_anonymous(me);
+	else
+		become(me, number);
+	me->pid = sys_call(SYS_getpid);
+	me->self.next = first_word(me);
+	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
+	me->covered = me->reserved = NULL;
+	me->patience = PATIENCE_MAX;
+	me->self.holder->more = 0;
+	identity_do(me, identity_nothing(me));
+}
+
+/* A signal handler must find the thread with an identity or without, not half. */
+static void attach(void)
+{
+	uint64_t all = ~0ULL, saved;
+
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
+	if (!identity_is_valid(&mine))
+		fill(&mine);
+	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+}
+
+struct identity *identity_get(void)
+{
+	int saved = errno;
+
+	if (!identity_is_valid(&mine))
+		attach();
+	errno = saved;
+	return &mine;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity.h - what the calling thread is to the locks of the family
+ *
+ * The private half of a slot, thread-local. A forked child has a copy of its parent's, which
+ * is thrown away by an atfork handler, and by the hooks of _Fork() and clone(): the child gets a slot of its own with the first lock
+ * that it takes. Of a bare system call nobody tells: such a child signs its locks as its
+ * parent, until it has to wait for one; then its number is looked at.
+ */
+#pragma once
+
+#include "layout.h"
+
+/*
+ * Pauses that a thread spins at most before it sleeps, 25 ns each on the machines of today:
+ * 10 us, for falling asleep and being woken cost 25 to 50 us on an idle processor.
+ */
+#define PATIENCE_MAX 400
+
+struct identity {
+	struct fondue_self self; /* what the header knows; first */
+	uint32_t number;	 /* of the slot */
+	pid_t pid;		 /* of the process that it was given in */
+	bool has_barrier;	 /* membarrier(2) reaches this process: unlocking needs none */
+	/* the thread's robust_list_head, what the kernel adds to entries; NULL: none */
+	struct robust_list_head *robust;
+	long futex_offset;
+	fondue_spinlock_t *covered; /* for as long as it is held, the kernel knows of it */
+	/* how it waits: see spinlock.c */
+	int patience;		     /* pauses to spin before it sleeps */
+	int stride, left;	     /* releases between two looks at the clock; until the next */
+	uint64_t looked;	     /* ns: at the last look */
+	fondue_spinlock_t *reserved; /* the lock whose turn it has ended, and woken its heir */
+};
+
+/* Offset of the calling thread's identity from the thread pointer, the same for all. */
+unsigned long identity_at(void);
+
+/* The calling thread's, as it is. Async-signal-safe. */
+struct identity *identity_mine(void);
+
+/* Has it one? */
+static inline bool identity_is_valid(const struct identity *me)
+{
+	return me->self.doing != 0;
+}
+
+/* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */
+struct identity *identity_get(void);
+
+/* At start: before the program registers atfork handlers, which may take locks. */
+void identity_start(void);
+
+/* In a child: what there is, is the parent's. */
+void identity_forget(void);
+/* Is it the parent's, though nobody has said so? Then it is forgotten. */
+bool identity_notice_fork(void);
+
+/* Say that the thread holds @lock or is about to take it; or what else it does. */
+void identity_hold(struct identity *me, fondue_spinlock_t *lock);
+void identity_do(struct identity *me, uint32_t doing);
+/* What it does when it does nothing: may the fast path take a lock, in this process? */
+uint32_t identity_nothing(const struct identity *me);
+
+/*
+ * "If I die now, wake one of its sleepers": the thread's list_op_pending. identity_owe()
+ * returns what was there before, for identity_owe_again(): a signal handler may be inside
+ * libc's own use of it. Must not stay set when the thread has nothing to do with the lock any
+ * more: should its memory be used for something else, the kernel could take a word in it
+ * for a mutex.
+ */
+void *identity_owe(struct identity *me, fondue_spinlock_t *lock);
+void identity_owe_again(struct identity *me, void *before);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * layout.h - everything that lives in memory of the whole family, and nothing else
+ *
+ * One mapping, MAP_SHARED and anonymous, made before the first fork, so at one address in
+ * every process of the family:
+ *
+ *	0		struct registry: magic, version, slots used
+ *	64		TURNS entries of struct turn, 64 bytes each
+ *	64 + 64 TURNS	SLOTS entries of struct slot, 128 bytes each; 0 is never used
+ *
+ * A thread that takes a lock for the first time gets a slot, and its number is what the
+ * lock's word says of its owner. The slot is the thread's until it ends, and nobody else's
+ * before no lock can name it any more:
+ *
+ *	slot->holder names no lock, and slot->life is marked by the kernel as its owner's death
+ *
+ * The kernel marks it whatever way the thread ends: by returning, by exec, by kill -9.
+ * The holder tells of the locks whose word names the slot: one by its address, others by
+ * their number. It is written before the word, and again after; so killed in between, a
+ * thread leaves a trace of a lock that does not name it, and the slot is never used again,
+ * which costs 128 bytes.
+ *
+ * Whoever maps this from outside (tools) checks magic and version first. Fields are added
+ * at the end of a structure's spare room, never moved; a change of what is there raises
+ * the version.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <fondue/spinlock.h>
+
+#include "base.h"
+
+#define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
+#define REGISTRY_VERSION 1
+
+/* What 16 bits of a lock's word can name. */
+#define SLOTS 65536
+/* Slot 0 means RESERVED in a word. */
+#define SLOT_FIRST 1
+/* For threads that found no slot: it has no owner whose death could be seen. */
+#define SLOT_ANONYMOUS (SLOTS - 1)
+
+/* Hints beside a lock of eight bytes: more than the locks that are fought over at once. */
+#define TURNS 256
+
+/* One thread. Two cache lines: neighbours in the array do not meet, nor does the prefetcher. */
+struct slot {
+	struct fondue_holder holder; /* written by the thread; when it is dead, by its heirs */
+	_Atomic uint32_t pid;	     /* in the thread's own pid namespace; by the thread */
+	pthread_mutex_t life;	     /* robust; locked by the thread from claim to end */
+	_Atomic uint32_t tid;	     /* as pid */
+} __attribute__((aligned(128)));
+
+_Static_assert(sizeof(struct slot) == 128, "a slot is two cache lines");
+
+/*
+ * The clock of a lock's turns: see spinlock.c. Found by hashing the lock's address; locks
+ * that share an entry lengthen each other's turns, and nothing worse. All relaxed: hints.
+ */
+struct turn {
+	_Atomic uint64_t next_at;     /* ns, CLOCK_MONOTONIC: the turn ends */
+	_Atomic uint64_t reserved_at; /* ns: the lock was reserved */
+	_Atomic uint64_t flight_at;   /* ns: somebody was woken */
+	_Atomic uint64_t flight_ns;   /* how long he is waited for */
+	_Atomic uint32_t due;	      /* enum due: what the next release should do */
+	_Atomic uint32_t busy;	      /* somebody took the lock at once in this turn */
+	_Atomic uint32_t sequence;    /* tells reservations apart */
+	uint32_t spare[5];
+};
+
+_Static_assert(sizeof(struct turn) == 64, "a turn is one cache line");
+
+struct registry {
+	uint64_t magic;
+	uint32_t version;
+	_Atomic uint32_t used;	 /* slots below have been somebody's */
+	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
+	_Atomic uint32_t life;	 /* which int of a life is its futex, and 1; 0: not known yet */
+	uint8_t spare[40];
+	struct turn turns[TURNS];
+	struct slot slots[SLOTS];
+};

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lockword.h - the bits of a lock
+ *
+ *	word   0		free
+ *	       slot 0, rest	RESERVED: free, but only for a waiter that was woken from sleep
+ *	       slot, number	held by the thread of that slot; the number tells its
+ *				acquisitions apart
+ *	wait   bit 31 SLEEP	somebody may sleep on &wait: every release must look
+ *	       bit 30 FLIGHT	somebody was woken and has not landed yet: neither got the
+ *				lock nor gone back to sleep
+ *	       bits 0-29	0: to the kernel `wait` is a robust futex that nobody owns, so
+ *				that a thread in whose list_op_pending it stands is replaced,
+ *				should it die, by waking the next sleeper
+ */
+#pragma once
+
+#include "layout.h"
+
+#define WAIT_SLEEP  0x80000000U
+#define WAIT_FLIGHT 0x40000000U
+
+/* In a RESERVED word; see spinlock.c. */
+#define RESERVED_PAIR  0x1000U /* the first who goes to sleep wakes his replacement ... */
+#define RESERVED_TWO   0x2000U /* ... and has: two are in flight, the second to land ends it */
+#define RESERVED_QUICK 0x4000U /* asked for by a woken waiter: the turn goes on */
+#define RESERVED_COUNT 0x0fffU /* never 0: tells reservations apart */
+
+static inline uint32_t word_slot(uint32_t word)
+{
+	return word >> 16;
+}
+
+static inline bool word_is_reserved(uint32_t word)
+{
+	return word && !word_slot(word);
+}
+
+static inline uint32_t lock_word(const fondue_spinlock_t *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t lock_wait(const fondue_spinlock_t *lock)
+{
+	return __atomic_load_n(&lock->wait, __ATOMIC_RELAXED);
+}
+
+/* Full barriers all: what they are paired with is told in spinlock.c. */
+static inline bool lock_word_cas(fondue_spinlock_t *lock, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(
+		&lock->word, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+static inline bool lock_wait_cas(fondue_spinlock_t *lock, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(
+		&lock->wait, &from, to, 0, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+/* What a processor is told while it spins. */
+static inline void pause_once(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb"); /* yield does nothing on most; isb takes as long as a pause */
+#else
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+#endif
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * park.h - sleeping until a lock is released or its owner dies, and waking
+ */
+#pragma once
+
+#include "layout.h"
+
+uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+/* How a sleep ended. */
+enum awake {
+	AWAKE_AGAIN, /* something changed before we slept: look again */
+	AWAKE_WOKEN, /* by a FUTEX_WAKE on &lock->wait, meant for us */
+	AWAKE_DEATH, /* the owner died; a wake on the lock may have come as well */
+	AWAKE_LATE,  /* @until */
+};
+
+/*
+ * park() - sleep as long as lock->wait is @wait and the thread of slot @owner lives
+ * @owner: 0: nobody's life is watched
+ * @until: ns, CLOCK_MONOTONIC
+ */
+enum awake park(fondue_spinlock_t *lock, uint32_t wait, uint32_t owner, uint64_t until);
+
+/* Wake at most @count sleepers of the lock. Return: how many. */
+long unpark(fondue_spinlock_t *lock, int count);
+
+/*
+ * A barrier in every running thread of the family. park_has_barrier(): may it be had? Asks
+ * the kernel once in a family; to be asked again in each process that is to take part.
+ */
+bool park_has_barrier(void);
+void park_barrier(void);
