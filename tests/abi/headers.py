@@ -45,13 +45,19 @@ class Target:
         return self.name
 
 
+def has_cxx_library(*command):
+    """Its own headers, which those of a cross compiler may lack."""
+    return run([*command, "-xc++", "-fsyntax-only", "-include", "system_error",
+                "/dev/null"]).status == 0
+
+
 def targets():
     for each in toolchain.native_compilers():
         yield Target(each.name, (each.command,), (each.cxx,) if each.cxx else (), 4096, True)
         if each.family == "clang":
             to = "--target=aarch64-linux-gnu"
-            yield Target(f"{each} for aarch64", (each.command, to),
-                         (each.cxx, to) if each.cxx else (), 65536, False)
+            cxx = (each.cxx, to) if each.cxx and has_cxx_library(each.cxx, to) else ()
+            yield Target(f"{each} for aarch64", (each.command, to), cxx, 65536, False)
     cross = toolchain.special_compiler("aarch64-linux-gnu-gcc", "aarch64")
     if cross:
         yield Target(cross.name, (cross.command,), (cross.cxx,) if cross.cxx else (), 65536, True)

@@ -271,6 +271,7 @@ static int play_late_with_relatives(void)
 	return CHILD_GOOD;
 }
 
+#ifdef __GLIBC__ /* musl has no namespaces */
 /* With a namespace of its own, in which the first object is no program. */
 static int play_namespace(void)
 {
@@ -281,6 +282,7 @@ static int play_namespace(void)
 	must(strstr(said(), refusal_cause(REASON_NAMESPACE)) && said_lines() == 0);
 	return CHILD_GOOD;
 }
+#endif
 
 /* What has just been loaded nobody else can have used, whoever else runs. */
 static int play_loaded_with_threads(void)

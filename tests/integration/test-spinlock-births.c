@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: children of every birth have an identity of their own, and slots come back
+ *
+ * A child that the C library does not know of, or that was born before anybody had locked
+ * anything, is watched as any other. There are 65,534 slots, and more threads than that
+ * come and go in a day.
+ */
+#include "locking.h"
+
+FONDUE_SHARED static struct board annotated;
+static char stack[1 << 16] __attribute__((aligned(64)));
+
+static int run_hold(void *none)
+{
+	(void)none;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	_exit(work_hold());
+}
+
+static pid_t by_fork(void)
+{
+	return start(work_hold);
+}
+
+static pid_t by_clone(void)
+{
+	return clone(run_hold, stack + sizeof(stack), SIGCHLD, NULL);
+}
+
+static pid_t by__fork(void)
+{
+#ifdef __GLIBC__
+	pid_t pid = _Fork();
+#else
+	pid_t pid = fork();
+#endif
+
+	return pid ? pid : run_hold(NULL);
+}
+
+/* The owner is a child born so; its death is seen, ours is not taken for it. */
+static int dies(pid_t (*how)(void), bool first)
+{
+	pid_t owner;
+	int before;
+
+	if (!first)
+		must(is_sound(&board->second)); /* we have an identity that it must not use */
+	for (int i = 0; i < 3; i++) {
+		before = atomic_load(&board->ready);
+		owner = how();
+		must(owner > 0 && eventually(atomic_load(&board->ready) > before));
+		must(fondue_spin_trylock(&board->lock) == EBUSY);
+		must(fondue_spin_unlock(&board->lock) == EPERM);
+		must(is_killed(owner));
+		alarm(10);
+		must(fondue_spin_lock(&board->lock) == EOWNERDEAD);
+		must(fondue_spin_unlock(&board->lock) == 0 && is_sound(&board->lock));
+		alarm(CHILD_SECONDS);
+	}
+	return CHILD_GOOD;
+}
+
+static int play_fork_first(void)
+{
+	return dies(by_fork, true);
+}
+
+static int play_clone_first(void)
+{
+	return dies(by_clone, true);
+}
+
+static int play__fork_first(void)
+{
+	return dies(by__fork, true);
+}
+
+static int play_clone(void)
+{
+	return dies(by_clone, false);
+}
+
+static int play__fork(void)
+{
+	return dies(by__fork, false);
+}
+
+static int play_vfork(void)
+{
+	must(fondue_spin_lock(&board->lock) == 0);
+	for (int i = 0; i < 5; i++) {
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			execle("/bin/true", "true", NULL, (char *[]){ NULL });
+			_exit(1);
+		}
+		must(unit_wait(pid) == 0);
+		must(fondue_spin_trylock(&board->lock) == EDEADLK);
+	}
+	must(fondue_spin_unlock(&board->lock) == 0 && is_sound(&board->lock));
+	return CHILD_GOOD;
+}
+
+/* The kernel is asked directly: such a child signs as its parent until it has to wait. */
+static int work_raw(void)
+{
+	for (int i = 0; i < 2000; i++) {
+		if (fondue_spin_lock(&board->lock))
+			return 1;
+		board->counter++;
+		if (fondue_spin_unlock(&board->lock))
+			return 2;
+	}
+	return CHILD_GOOD;
+}
+
+static int play_raw(void)
+{
+	pid_t children[4];
+
+	must(is_sound(&board->lock));
+	for (int i = 0; i < 4; i++)
+		if ((children[i] = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) == 0)
+			_exit(work_raw());
+	/* the parent is not among them: with one name for two, "held already" may be a lie */
+	for (int i = 0; i < 4; i++)
+		must(unit_wait(children[i]) == CHILD_GOOD);
+	must(board->counter == 8000 && is_sound(&board->lock));
+	return CHILD_GOOD;
+}
+
+/* It has to wait for a second lock while it holds one: that one is still its to release. */
+static int play_raw_nested(void)
+{
+	pid_t owner, child;
+	int before;
+
+	must(is_sound(&board->lock));
+	owner = start_ready(work_hold);
+	before = atomic_load(&board->ready);
+	child = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (child == 0) {
+		bool good = fondue_spin_lock(&board->second) == 0;
+
+		atomic_fetch_add(&board->ready, 1);
+		good = good && fondue_spin_lock(&board->lock) == EOWNERDEAD &&
+		       fondue_spin_unlock(&board->lock) == 0 &&
+		       fondue_spin_unlock(&board->second) == 0;
+		_exit(good ? CHILD_GOOD : 1);
+	}
+	must(eventually(atomic_load(&board->ready) > before) && eventually(is_parked(child)));
+	must(is_killed(owner) && unit_wait(child) == CHILD_GOOD);
+	alarm(10);
+	must(is_sound(&board->second) && is_sound(&board->lock));
+	return CHILD_GOOD;
+}
+
+static int take_once(void)
+{
+	return fondue_spin_lock(&board->lock) || fondue_spin_unlock(&board->lock) ? 1 : 0;
+}
+
+/* Children come and go, @count of them; each one's death would be noticed to the last. */
+static int come_and_go(int count, bool first)
+{
+	if (!first)
+		must(is_sound(&board->lock));
+	for (int i = 0; i < count; i++) {
+		/* the cheapest child there is: of the process's memory it copies the most needed */
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(take_once());
+		must(unit_wait(pid) == 0);
+	}
+	return dies(by_fork, first);
+}
+
+static int how_many = 3000;
+
+static int play_reuse(void)
+{
+	return come_and_go(how_many, false);
+}
+
+static int play_reuse_first(void)
+{
+	return come_and_go(how_many, true);
+}
+
+static void *take_in_thread(void *none)
+{
+	(void)none;
+	return (void *)(uintptr_t)take_once();
+}
+
+static int play_threads(void)
+{
+	for (int i = 0; i < how_many; i++) {
+		pthread_t thread;
+		void *result;
+
+		must(pthread_create(&thread, NULL, take_in_thread, NULL) == 0);
+		must(pthread_join(thread, &result) == 0 && !result);
+	}
+	return dies(by_fork, false);
+}
+
+static int play_killed(void)
+{
+	for (int i = 0; i < how_many / 10; i++) {
+		pid_t pid = start(work_hold);
+
+		while (atomic_load(&board->ready) <= i)
+			sched_yield();
+		must(is_killed(pid));
+	}
+	must(board->got[GOT_DEAD] == how_many / 10 - 1 && board->got[GOT_ZERO] == 1);
+	must(fondue_spin_lock(&board->lock) == EOWNERDEAD);
+	must(fondue_spin_unlock(&board->lock) == 0 && is_sound(&board->lock));
+	return CHILD_GOOD;
+}
+
+/* The number of the slot that a lock names, when we hold it: how many are in use, about. */
+static uint32_t slot_now(void)
+{
+	uint32_t word;
+
+	fondue_spin_lock(&board->lock);
+	word = board->lock.word;
+	fondue_spin_unlock(&board->lock);
+	return word >> 16;
+}
+
+static int work_slot(void)
+{
+	atomic_store(&board->tid, slot_now());
+	return CHILD_GOOD;
+}
+
+/* Far fewer slots were used than children were: those who never locked before fork, too. */
+static int play_dense(void)
+{
+	for (int i = 0; i < 500; i++)
+		must(unit_wait(start(work_slot)) == CHILD_GOOD);
+	tap_note("slot of the last: %ld", atomic_load(&board->tid));
+	must(atomic_load(&board->tid) < 15000);
+	return CHILD_GOOD;
+}
+
+int main(int argc, char **argv)
+{
+	struct board *b = &annotated;
+
+	if (argc > 1)
+		how_many = atoi(argv[1]); /* 70000: more than there are slots */
+	/* before anything here has locked: the parent has no identity to inherit */
+	test("a killed child of fork() is seen, its parent never having locked",
+		plays_on(b, play_fork_first));
+	test("so is one of clone()", plays_on(b, play_clone_first));
+	test("so is one of _Fork()", plays_on(b, play__fork_first));
+	test("a killed child of clone() is not its parent", plays_on(b, play_clone));
+	test("nor is one of _Fork()", plays_on(b, play__fork));
+	test("vfork() and exec under the lock leave it alone", plays_on(b, play_vfork));
+	test("children of bare system calls exclude one another", plays_on(b, play_raw));
+	test("such a child keeps what it holds when it waits", plays_on(b, play_raw_nested));
+	test("slots of processes come back", plays_on(b, play_reuse));
+	test("they do if the parent never locks", plays_on(b, play_reuse_first));
+	test("slots of threads come back", plays_on(b, play_threads));
+	test("slots of killed owners come back", plays_on(b, play_killed));
+	test("the table stays dense", plays_on(b, play_dense));
+	return tap_done();
+}
