@@ -33,8 +33,9 @@
  * life of the owner it sees, and watches it while it sleeps. Of an owner that took the lock
  * when others were asleep already, and whom none of them watches, the kernel itself wakes a
  * sleeper: such an owner has &wait in its list_op_pending ("covered"). A waker's, a
- * waiter's: the same, for as long as they are in here: no wake dies with its bearer. Where
- * none of this is to be had, no sleep is longer than BACKSTOP_NS.
+ * waiter's: the same, for as long as they are in here: a wake does not die with its bearer.
+ * Left to the backstop, for no sleep is longer than BACKSTOP_NS: a kernel's wake that finds
+ * nobody asleep yet, and an owner to whom SLEEP has come too late to be covered.
  *
  * ORDERING.
  *
@@ -56,11 +57,16 @@
  *  (4) SLEEP is taken down only by a waker that has found nobody asleep, and it wakes
  *      everybody once more after that: who slept before is found, who comes later finds
  *      that wait has changed and does not fall asleep.
+ *  (5) A release stores word, then reads FLIGHT, with a full barrier between; a waiter that
+ *      lands without the lock takes FLIGHT down, then loads word, as in (3). (2) does not
+ *      help here: its barrier comes with SLEEP, which has been up before.
+ *
+ * All this has been gone through by a model checker: tests/model.
  *
  * The policy and its constants come from experiments on two processors, on Linux 6.18.
  */
 #include <errno.h>
-#include <sched.h>
+#include <limits.h>
 
 #include "spinlock.h"
 #include "park.h"
@@ -261,9 +267,12 @@ static uint32_t replace(struct waiter *w, uint32_t word)
 	if (!lock_word_cas(w->lock, word, two))
 		return 0;
 	/* nobody there: no second landing is to be promised */
-	if (!unpark(w->lock, 1) && !lock_word_cas(w->lock, two, two & ~RESERVED_TWO))
-		(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
-	return two;
+	if (unpark(w->lock, 1) || lock_word_cas(w->lock, two, two & ~RESERVED_TWO))
+		return two;
+	/* but somebody has counted on it already: then it is ours */
+	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	w->woken = true;
+	return 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -293,22 +302,35 @@ static void sleep_on(struct waiter *w, uint64_t deadline)
 		land(w);
 }
 
-/* Whatever was promised to us as a woken waiter is kept or passed on. */
+/*
+ * Whatever was promised to us as a woken waiter is kept or passed on. SLEEP goes up: of a
+ * waker that dies between taking it down and waking all, the kernel wakes one, who is us.
+ */
 static void arrive(struct waiter *w, enum outcome outcome)
 {
 	if (w->owes_none)
 		return;
 	if (w->woken || w->late || w->landed || outcome == OUTCOME_INHERITED)
-		(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&w->lock->wait, WAIT_SLEEP, __ATOMIC_SEQ_CST);
+}
+
+/* Without having slept: but it may be that the dead one was in flight. */
+static int inherit_early(struct waiter *w)
+{
+	if (lock_wait(w->lock))
+		arrive(w, OUTCOME_INHERITED);
+	return EOWNERDEAD;
 }
 
 static void give_up(struct waiter *w)
 {
-	uint32_t word;
+	uint32_t wait, word;
 
 	if (!w->woken && !w->late)
 		return;
-	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	wait = __atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	if (w->woken && !(wait & WAIT_SLEEP))
+		unpark(w->lock, INT_MAX); /* see arrive() */
 	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
 	if (!word_slot(word))
 		wake_pass_on(w->lock);
@@ -428,7 +450,7 @@ static int lock_it(struct waiter *w, uint64_t deadline)
 		if (outcome == OUTCOME_GOT)
 			return 0;
 		if (outcome == OUTCOME_INHERITED)
-			return EOWNERDEAD;
+			return inherit_early(w);
 	}
 	spun = spin(w);
 	if (spun == SPUN_GOT)
@@ -487,7 +509,7 @@ static int try_it(struct waiter *w)
 	case OUTCOME_GOT:
 		return 0;
 	case OUTCOME_INHERITED:
-		return EOWNERDEAD;
+		return inherit_early(w);
 	default:
 		return EBUSY;
 	}

@@ -53,26 +53,41 @@ struct turn *turn_of(const fondue_spinlock_t *lock)
 	return &turns[((uintptr_t)lock * 0x9e3779b97f4a7c15ULL) >> 56];
 }
 
-/* FLIGHT is up. Nobody there: SLEEP comes down, and ORDERING (4). */
+/* Whoever it was made for is gone. Compared with any: a RESERVED_PAIR may be a TWO by now. */
+static bool end_reservation(fondue_spinlock_t *lock)
+{
+	uint32_t word = __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST);
+
+	while (word_is_reserved(word))
+		if (__atomic_compare_exchange_n(
+			    &lock->word, &word, 0, 1, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return true;
+	return false;
+}
+
+/*
+ * FLIGHT is up. Nobody there: SLEEP comes down, and ORDERING (4). A reservation that has
+ * counted on this FLIGHT since ends as well; return: false, for then to be passed on.
+ */
 static bool wake_one(fondue_spinlock_t *lock)
 {
-	if (unpark(lock, 1))
+	if (unpark(lock, 1) || !lock_wait_cas(lock, WAIT_SLEEP | WAIT_FLIGHT, 0))
 		return true;
-	if (lock_wait_cas(lock, WAIT_SLEEP | WAIT_FLIGHT, 0))
-		unpark(lock, INT_MAX);
-	return false;
+	unpark(lock, INT_MAX);
+	return !end_reservation(lock);
 }
 
 void wake_pass_on(fondue_spinlock_t *lock)
 {
-	uint32_t wait = lock_wait(lock);
+	do {
+		uint32_t wait = lock_wait(lock);
 
-	do
-		if (!(wait & WAIT_SLEEP))
-			return;
-	while (!__atomic_compare_exchange_n(&lock->wait, &wait, wait | WAIT_FLIGHT, 1,
-		__ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	(void)wake_one(lock);
+		do
+			if (!(wait & WAIT_SLEEP))
+				return;
+		while (!__atomic_compare_exchange_n(&lock->wait, &wait, wait | WAIT_FLIGHT, 1,
+			__ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+	} while (!wake_one(lock));
 }
 
 /* The time, if it was looked at now; 0. Then `due` says whether the turn is over. */
@@ -128,9 +143,13 @@ static bool put_in_flight(fondue_spinlock_t *lock, uint32_t wait)
 void wake_after_release(struct identity *me, fondue_spinlock_t *lock)
 {
 	struct turn *turn = turn_of(lock);
-	uint32_t wait = lock_wait(lock);
 	uint64_t now, patience;
+	uint32_t wait;
 
+	if (!(lock_wait(lock) & WAIT_SLEEP))
+		return;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* ORDERING (5) */
+	wait = lock_wait(lock);
 	if (!(wait & WAIT_SLEEP))
 		return;
 	now = look_at_clock(me, turn);
@@ -148,7 +167,8 @@ void wake_after_release(struct identity *me, fondue_spinlock_t *lock)
 	}
 	set64(&turn->flight_ns, patience);
 	set64(&turn->flight_at, now ? now : now_ns());
-	(void)wake_one(lock);
+	if (!wake_one(lock))
+		wake_pass_on(lock);
 }
 
 static uint32_t reservation(struct turn *turn, bool quick)
@@ -177,16 +197,18 @@ static void release_reserved(struct identity *me, fondue_spinlock_t *lock, struc
 	me->reserved = lock;
 	(void)__atomic_exchange_n(&lock->word, word, __ATOMIC_SEQ_CST); /* ORDERING (3) */
 	wait = __atomic_load_n(&lock->wait, __ATOMIC_SEQ_CST);
-	do
+	while (wait & WAIT_SLEEP) {
 		if (wait & WAIT_FLIGHT)
 			return; /* he will find the reservation */
-	while (!__atomic_compare_exchange_n(&lock->wait, &wait, WAIT_SLEEP | WAIT_FLIGHT, 1,
-		__ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	if (unpark(lock, 1))
-		return;
-	(void)lock_word_cas(lock, word, 0); /* nobody there after all */
-	if (lock_wait_cas(lock, WAIT_SLEEP | WAIT_FLIGHT, 0))
-		unpark(lock, INT_MAX);
+		if (__atomic_compare_exchange_n(&lock->wait, &wait, WAIT_SLEEP | WAIT_FLIGHT, 1,
+			    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+			if (unpark(lock, 1))
+				return;
+			break;
+		}
+	}
+	(void)end_reservation(lock); /* nobody there after all */
+	wake_pass_on(lock);
 }
 
 void wake_release(struct identity *me, fondue_spinlock_t *lock)
