@@ -46,11 +46,14 @@ static void set(_Atomic uint32_t *at, uint32_t value)
 /* Fibonacci hashing: the upper bits of the product depend on all of the address. */
 struct turn *turn_of(const fondue_spinlock_t *lock)
 {
-	static struct turn own[TURNS]; /* hints for one process are better than none */
-	struct turn *turns = registry ? registry->turns : own;
+	/* Hints for one process are better than none; one set, for where the library's zeros
+	 * fit behind its data, every program that loads it saves a mapping. */
+	static struct turn own;
 
 	_Static_assert(TURNS == 256, "eight bits are taken");
-	return &turns[((uintptr_t)lock * 0x9e3779b97f4a7c15ULL) >> 56];
+	if (!registry)
+		return &own;
+	return &registry->turns[((uintptr_t)lock * 0x9e3779b97f4a7c15ULL) >> 56];
 }
 
 /* Whoever it was made for is gone. Compared with any: a RESERVED_PAIR may be a TWO by now. */
