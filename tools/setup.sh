@@ -65,7 +65,7 @@ needs_test() {
 	install_missing required cmd:gcc=gcc cmd:g++=g++ cmd:strace=strace cmd:objdump=binutils
 	install_missing optional \
 		cmd:clang=clang cmd:ld.lld=lld cmd:mold=mold \
-		file:/usr/include/ck_spinlock.h=libck-dev \
+		file:/usr/include/ck_spinlock.h=libck-dev cmd:spin=spin \
 		'file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*=libclang-rt-14-dev' \
 		cmd:musl-gcc=musl-tools cmd:qemu-aarch64=qemu-user \
 		cmd:aarch64-linux-gnu-gcc=gcc-aarch64-linux-gnu \
