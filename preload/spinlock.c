@@ -410,8 +410,14 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_get();
 
-	if (is_mine(me, lock) || me->self.doing == fondue_doing_(lock))
+	if (me->self.doing == fondue_doing_(lock))
 		return false;
+	if (is_mine(me, lock)) {
+		/* or its parent's, or a sibling's: it may be the child of a bare system call */
+		if (me->self.doing != identity_nothing(me) || !identity_notice_fork())
+			return false;
+		me = identity_get();
+	}
 	w->nested = me->self.doing > FONDUE_DOING_NOTHING || me->self.holder->more;
 	if (!w->nested)
 		identity_do(me, FONDUE_DOING_OTHER);
