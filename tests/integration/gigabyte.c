@@ -18,20 +18,6 @@
 
 FONDUE_SHARED_ZERO static volatile char table[SIZE];
 
-static long shared_kib(void)
-{
-	FILE *status = fopen("/proc/self/status", "re");
-	char line[256];
-	long kib = -1;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "RssShmem: %ld", &kib) == 1)
-			break;
-	if (status)
-		fclose(status);
-	return kib;
-}
-
 static void write_sparsely(void)
 {
 	for (unsigned long at = 0; at < SIZE; at += STRIDE) {

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,4 +61,19 @@ static inline const char *sharing_of(volatile int *variable)
 static inline int is_shared(volatile int *variable)
 {
 	return !strcmp(sharing_of(variable), "shared");
+}
+
+/* Shared memory that is resident in this process, KiB. */
+static inline long shared_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = -1;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "RssShmem: %ld", &kib) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return kib;
 }

@@ -54,20 +54,6 @@ static int play_fill(void)
 	return 0;
 }
 
-static long shared_kib(void)
-{
-	FILE *status = fopen("/proc/self/status", "re");
-	char line[256];
-	long kib = -1;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "RssShmem: %ld", &kib) == 1)
-			break;
-	if (status)
-		fclose(status);
-	return kib;
-}
-
 /* Prints what was lost of a sparse table by sharing it, and how much memory it took. */
 static int play_sparse(void)
 {

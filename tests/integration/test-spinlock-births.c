@@ -132,6 +132,34 @@ static int play_raw(void)
 	return CHILD_GOOD;
 }
 
+static int work_raw_hold(void)
+{
+	bool good = fondue_spin_lock(&board->lock) == 0;
+
+	atomic_fetch_add(&board->ready, 1);
+	good = good && eventually(atomic_load(&board->go)) &&
+	       fondue_spin_unlock(&board->lock) == 0;
+	return good ? CHILD_GOOD : 1;
+}
+
+/* What it finds in the word is its own name, but it is its sibling who has the lock. */
+static int play_raw_sibling(void)
+{
+	pid_t holder, other;
+
+	must(is_sound(&board->lock));
+	if ((holder = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) == 0)
+		_exit(work_raw_hold());
+	must(eventually(atomic_load(&board->ready) == 1));
+	if ((other = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0)) == 0)
+		_exit(fondue_spin_trylock(&board->lock) == EBUSY ? CHILD_GOOD : 1);
+	must(unit_wait(other) == CHILD_GOOD);
+	atomic_store(&board->go, 1);
+	must(unit_wait(holder) == CHILD_GOOD);
+	must(is_sound(&board->lock));
+	return CHILD_GOOD;
+}
+
 /* It has to wait for a second lock while it holds one: that one is still its to release. */
 static int play_raw_nested(void)
 {
@@ -266,6 +294,7 @@ int main(int argc, char **argv)
 	test("nor is one of _Fork()", plays_on(b, play__fork));
 	test("vfork() and exec under the lock leave it alone", plays_on(b, play_vfork));
 	test("children of bare system calls exclude one another", plays_on(b, play_raw));
+	test("one does not take its sibling's lock for its own", plays_on(b, play_raw_sibling));
 	test("such a child keeps what it holds when it waits", plays_on(b, play_raw_nested));
 	test("slots of processes come back", plays_on(b, play_reuse));
 	test("they do if the parent never locks", plays_on(b, play_reuse_first));
