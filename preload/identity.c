@@ -6,11 +6,14 @@
 #include <signal.h>
 
 #include "identity.h"
+#include "lockword.h"
 #include "log.h"
 #include "park.h"
 #include "registry.h"
 
-static __thread struct identity mine __attribute__((tls_model("initial-exec")));
+static __thread struct identity mine __attribute__((tls_model("initial-exec"))) = {
+	.self.doing = FONDUE_DOING_NOBODY,
+};
 
 unsigned long identity_at(void)
 {
@@ -25,11 +28,11 @@ struct identity *identity_mine(void)
 void identity_hold(struct identity *me, fondue_spinlock_t *lock)
 {
 	FONDUE_SET_(me->self.holder->lock, (uintptr_t)lock);
-	FONDUE_SET_(me->self.doing, fondue_doing_(lock));
+	FONDUE_SET_(me->self.doing, (uintptr_t)lock);
 	FONDUE_IN_ORDER_();
 }
 
-void identity_do(struct identity *me, uint32_t doing)
+void identity_do(struct identity *me, uintptr_t doing)
 {
 	FONDUE_SET_(me->self.holder->lock, 0);
 	FONDUE_IN_ORDER_();
@@ -37,7 +40,7 @@ void identity_do(struct identity *me, uint32_t doing)
 	FONDUE_IN_ORDER_();
 }
 
-uint32_t identity_nothing(const struct identity *me)
+uintptr_t identity_nothing(const struct identity *me)
 {
 	/* without membarrier every unlock is a full barrier, which the fast path is not */
 	return me->has_barrier ? FONDUE_DOING_NOTHING : FONDUE_DOING_OTHER;
@@ -125,7 +128,7 @@ void identity_forget(void)
 	if (mine.covered)
 		identity_owe_again(&mine, NULL);
 	mine.covered = NULL;
-	mine.self.doing = 0;
+	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
 bool identity_notice_fork(void)
@@ -159,12 +162,15 @@ static void become(struct identity *me, uint32_t number)
 }
 
 /*
- * Numbers begin elsewhere in each incarnation: a word that somebody has read long ago should
- * not come again so soon.
+ * A word that somebody has read long ago, and found dead, should not come again so soon: it
+ * changes with the incarnation.
  */
-static uint32_t first_word(const struct identity *me)
+static void choose_words(struct identity *me)
 {
-	return me->number << 16 | (uint16_t)(me->self.holder->incarnation * 4099u);
+	uint32_t incarnation = me->self.holder->incarnation;
+
+	me->self.word = me->number | incarnation * WORD_STEP;
+	me->next = me->number | WORD_RUNTIME | incarnation * 4099u * WORD_STEP;
 }
 
 static void fill(struct identity *me)
@@ -179,7 +185,7 @@ static void fill(struct identity *me)
 	else
 		become(me, number);
 	me->pid = sys_call(SYS_getpid);
-	me->self.next = first_word(me);
+	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
 	me->covered = me->reserved = NULL;
 	me->patience = PATIENCE_MAX;

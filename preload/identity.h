@@ -20,6 +20,7 @@
 struct identity {
 	struct fondue_self self; /* what the header knows; first */
 	uint32_t number;	 /* of the slot */
+	uint32_t next;		 /* what the runtime's next acquisition stores */
 	pid_t pid;		 /* of the process that it was given in */
 	bool has_barrier;	 /* membarrier(2) reaches this process: unlocking needs none */
 	/* the thread's robust_list_head, what the kernel adds to entries; NULL: none */
@@ -42,7 +43,7 @@ struct identity *identity_mine(void);
 /* Has it one? */
 static inline bool identity_is_valid(const struct identity *me)
 {
-	return me->self.doing != 0;
+	return me->self.doing != FONDUE_DOING_NOBODY;
 }
 
 /* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */
@@ -58,9 +59,9 @@ bool identity_notice_fork(void);
 
 /* Say that the thread holds @lock or is about to take it; or what else it does. */
 void identity_hold(struct identity *me, fondue_spinlock_t *lock);
-void identity_do(struct identity *me, uint32_t doing);
+void identity_do(struct identity *me, uintptr_t doing);
 /* What it does when it does nothing: may the fast path take a lock, in this process? */
-uint32_t identity_nothing(const struct identity *me);
+uintptr_t identity_nothing(const struct identity *me);
 
 /*
  * "If I die now, wake one of its sleepers": the thread's list_op_pending. identity_owe()

@@ -4,8 +4,11 @@
  *
  *	word   0		free
  *	       slot 0, rest	RESERVED: free, but only for a waiter that was woken from sleep
- *	       slot, number	held by the thread of that slot; the number tells its
- *				acquisitions apart
+ *	       slot, number	held by the thread of that slot (bits 0-15). Of an acquisition
+ *				by the fast path the number (bits 17-31) is the slot's
+ *				incarnation; the runtime's have bit 16 set, and count. As long
+ *				as SLEEP is up the fast path takes nothing: so whoever sleeps
+ *				can tell one acquisition from the next.
  *	wait   bit 31 SLEEP	somebody may sleep on &wait: every release must look
  *	       bit 30 FLIGHT	somebody was woken and has not landed yet: neither got the
  *				lock nor gone back to sleep
@@ -20,15 +23,19 @@
 #define WAIT_SLEEP  0x80000000U
 #define WAIT_FLIGHT 0x40000000U
 
+#define WORD_SLOT    0x0000ffffU
+#define WORD_RUNTIME 0x00010000U
+#define WORD_STEP    0x00020000U
+
 /* In a RESERVED word; see spinlock.c. */
-#define RESERVED_PAIR  0x1000U /* the first who goes to sleep wakes his replacement ... */
-#define RESERVED_TWO   0x2000U /* ... and has: two are in flight, the second to land ends it */
-#define RESERVED_QUICK 0x4000U /* asked for by a woken waiter: the turn goes on */
-#define RESERVED_COUNT 0x0fffU /* never 0: tells reservations apart */
+#define RESERVED_PAIR  0x10000000U /* the first who goes to sleep wakes his replacement ... */
+#define RESERVED_TWO   0x20000000U /* ... and has: two are in flight, the second ends it */
+#define RESERVED_QUICK 0x40000000U /* asked for by a woken waiter: the turn goes on */
+#define RESERVED_COUNT 0x0fff0000U /* never 0: tells reservations apart */
 
 static inline uint32_t word_slot(uint32_t word)
 {
-	return word >> 16;
+	return word & WORD_SLOT;
 }
 
 static inline bool word_is_reserved(uint32_t word)

@@ -116,7 +116,7 @@ static void name(struct identity *me, fondue_spinlock_t *lock, bool nested)
 	FONDUE_IN_ORDER_();
 }
 
-static void unname(struct identity *me, bool nested, uint32_t doing)
+static void unname(struct identity *me, bool nested, uintptr_t doing)
 {
 	FONDUE_IN_ORDER_();
 	if (!nested)
@@ -355,7 +355,7 @@ static void cover(struct identity *me, fondue_spinlock_t *lock)
 		return;
 	me->covered = lock;
 	(void)identity_owe(me, lock);
-	if (me->self.doing == fondue_doing_(lock))
+	if (me->self.doing == (uintptr_t)lock)
 		name_by_number(me);
 }
 
@@ -410,7 +410,7 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_get();
 
-	if (me->self.doing == fondue_doing_(lock))
+	if (me->self.doing == (uintptr_t)lock)
 		return false;
 	if (is_mine(me, lock)) {
 		/* or its parent's, or a sibling's: it may be the child of a bare system call */
@@ -418,14 +418,14 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 			return false;
 		me = identity_get();
 	}
-	w->nested = me->self.doing > FONDUE_DOING_NOTHING || me->self.holder->more;
+	w->nested = me->self.doing > FONDUE_DOING_NOBODY || me->self.holder->more;
 	if (!w->nested)
 		identity_do(me, FONDUE_DOING_OTHER);
 	w->me = me;
 	w->lock = lock;
 	w->turn = turn_of(lock);
-	w->word = me->self.next;
-	me->self.next = fondue_next_(me->self.next);
+	w->word = me->next;
+	me->next += WORD_STEP;
 	w->owed = identity_owe(me, lock);
 	return true;
 }
@@ -541,7 +541,7 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
-	by_number = me->self.doing != fondue_doing_(lock);
+	by_number = me->self.doing != (uintptr_t)lock;
 	before = identity_owe(me, lock);
 	wake_release(me, lock);
 	identity_owe_again(me, before);

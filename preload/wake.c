@@ -178,10 +178,12 @@ static uint32_t reservation(struct turn *turn, bool quick)
 {
 	uint32_t count = atomic_fetch_add_explicit(&turn->sequence, 1, memory_order_relaxed);
 
-	count &= RESERVED_COUNT;
+	count = (count * WORD_STEP) & RESERVED_COUNT;
+	if (!count)
+		count = WORD_STEP;
 	if (quick)
-		return (count ? count : 1) | RESERVED_QUICK;
-	return (count ? count : 1) | (get(&turn->busy) ? RESERVED_PAIR : 0);
+		return count | RESERVED_QUICK;
+	return count | (get(&turn->busy) ? RESERVED_PAIR : 0);
 }
 
 /* POLICY 3, or 5 when @quick. The store to the word is the release. */

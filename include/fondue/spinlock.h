@@ -49,7 +49,7 @@ extern "C" {
 
 /* Zero when free; the fields are the implementation's. */
 typedef struct fondue_spinlock {
-	uint32_t word; /* who holds it, and which acquisition of his it is */
+	uint32_t word; /* who holds it */
 	uint32_t wait; /* is anybody asleep? */
 } __attribute__((aligned(8))) fondue_spinlock_t;
 
@@ -59,23 +59,18 @@ typedef struct fondue_spinlock {
  * struct fondue_self - the calling thread, as the lock sees it: thread-local, the runtime's
  */
 struct fondue_self {
-	/* what the next acquisition stores: the slot, and a number in the lower 16 bits */
-	uint32_t next;
-	/*
-	 * The lock that the thread holds or is about to take (fondue_doing_()), FONDUE_DOING_*,
-	 * or 0: it has no identity yet. So it has in a forked child, which gets its own with
-	 * its first lock. Stored together with `next` where that saves a store.
-	 */
-	uint32_t doing;
 	struct fondue_holder *holder;
+	/*
+	 * The lock that the thread holds or is about to take, or FONDUE_DOING_*. A forked child
+	 * is nobody, too: it gets an identity of its own with its first lock.
+	 */
+	uintptr_t doing;
+	uint32_t word; /* what the fast path stores in a lock; the same each time */
 } __attribute__((aligned(16)));
 
-/*
- * Without a runtime the thread pointer itself is taken for a struct fondue_self, which saves
- * a test: `doing` is the upper half of some pointer then, and no pointer has such a one.
- */
-#define FONDUE_DOING_NOTHING 0x7fffffffu /* the fast path may take a lock */
-#define FONDUE_DOING_OTHER   0x7ffffffeu /* it may not */
+#define FONDUE_DOING_NOTHING ((uintptr_t)0) /* the fast path may take a lock */
+#define FONDUE_DOING_OTHER   ((uintptr_t)1) /* it may not */
+#define FONDUE_DOING_NOBODY  ((uintptr_t)2) /* the thread has no identity yet */
 
 /*
  * struct fondue_holder - what of a thread outlives it, in memory of the whole family
@@ -119,6 +114,29 @@ FONDUE_INLINE_ int fondue_spin_try_word_(fondue_spinlock_t *lock, uint32_t word)
 		__ATOMIC_RELAXED);
 }
 
+/*
+ * Both halves at once: free, and nobody asleep. While somebody sleeps the kernel must know
+ * whom to wake should the owner die, and that is the runtime's business; so is whoever goes
+ * to sleep later, for he sees this owner. It is one transfer of the cache line, too, where a
+ * look at `wait` before would be two.
+ */
+FONDUE_INLINE_ int fondue_spin_try_quiet_(fondue_spinlock_t *lock, uint32_t word)
+{
+#if defined(__LP64__)
+	typedef uint64_t __attribute__((may_alias)) both_halves;
+	uint64_t free_and_quiet = 0, mine = word;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		mine <<= 32;
+	/* acquire: as above */
+	return __atomic_compare_exchange_n((both_halves *)(void *)lock, &free_and_quiet, mine, 0,
+		__ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+#else /* not every processor can: an owner to whom SLEEP comes in between is found late */
+	return __atomic_load_n(&lock->wait, __ATOMIC_RELAXED) == 0 &&
+	       fondue_spin_try_word_(lock, word);
+#endif
+}
+
 #if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)
 #define FONDUE_SELF_AT_	   (fondue_binding_.self)
 #define FONDUE_SPIN_CALLS_ (fondue_binding_.runtime->spin)
@@ -146,21 +164,29 @@ FONDUE_INLINE_ char *fondue_thread_(void)
 /*
  * The runtime's thread-local variable, by its distance from the thread pointer. Where the
  * compiler has a way to say so, the processor adds the two: one cycle of the 23 of a pair.
- * volatile: the runtime changes it, too.
  */
 #if defined(__x86_64__) && defined(__LP64__) && defined(__clang__)
-typedef volatile __attribute__((address_space(257))) struct fondue_self fondue_mine_;
-typedef volatile __attribute__((address_space(257), may_alias)) uint64_t fondue_mine_64_;
-#define FONDUE_MINE_(at) ((fondue_mine_ *)(at))
+#define FONDUE_THREAD_LOCAL_ __attribute__((address_space(257)))
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__SEG_FS) &&                      \
 	!defined(__cplusplus) && !defined(__STRICT_ANSI__)
-typedef volatile __seg_fs struct fondue_self fondue_mine_;
-typedef volatile __seg_fs __attribute__((may_alias)) uint64_t fondue_mine_64_;
+#define FONDUE_THREAD_LOCAL_ __seg_fs
+#endif
+#ifdef FONDUE_THREAD_LOCAL_
 #define FONDUE_MINE_(at) ((fondue_mine_ *)(at))
 #else
-typedef volatile struct fondue_self fondue_mine_;
-typedef volatile __attribute__((may_alias)) uint64_t fondue_mine_64_;
+#define FONDUE_THREAD_LOCAL_
 #define FONDUE_MINE_(at) ((fondue_mine_ *)(void *)(fondue_thread_() + (at)))
+#endif
+typedef FONDUE_THREAD_LOCAL_ struct fondue_self fondue_mine_;
+
+/*
+ * Without a runtime the thread pointer itself is taken for a struct fondue_self. On x86-64
+ * this saves a test: `doing` is a pointer of libc's then, neither 0 nor a lock.
+ */
+#if defined(__x86_64__) && defined(__LP64__)
+#define FONDUE_HAS_SELF_ 1
+#else
+#define FONDUE_HAS_SELF_ (FONDUE_SELF_AT_ != 0)
 #endif
 
 /*
@@ -255,50 +281,34 @@ FONDUE_OUTLINE_ int fondue_plain_unlock_(fondue_spinlock_t *lock)
 	return 0;
 }
 
-/* A lock in 32 bits: enough to tell the one that a thread holds from others near and far. */
-FONDUE_INLINE_ uint32_t fondue_doing_(const fondue_spinlock_t *lock)
-{
-	return (uint32_t)((uintptr_t)lock >> 3) | 0x80000000u;
-}
-
-/* The number in the lower half counts on, and the slot in the upper stays. */
-FONDUE_INLINE_ uint32_t fondue_next_(uint32_t word)
-{
-	return (word & 0xffff0000u) | ((word + 1) & 0xffffu);
-}
-
-/* Nothing to do any more, and another number for the next time, in one store. */
-FONDUE_INLINE_ void fondue_done_(fondue_mine_ *self)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && defined(__LP64__)
-	*(fondue_mine_64_ *)self =
-		fondue_next_(self->next) | (uint64_t)FONDUE_DOING_NOTHING << 32;
-#else
-	self->next = fondue_next_(self->next);
-	self->doing = FONDUE_DOING_NOTHING;
-#endif
-}
-
 /*
  * The fast path. The holder is written before the word, so that no slot is ever named
  * without a trace. Return: 0 acquired; 1 to ask the runtime.
  */
 FONDUE_INLINE_ int fondue_spin_take_(fondue_spinlock_t *lock, fondue_mine_ *self)
 {
-	uint32_t word = self->next;
+	uint32_t word;
 
-	/* while somebody sleeps, the kernel must know who to wake should we die: see the runtime */
-	if (!FONDUE_LIKELY_(self->doing == FONDUE_DOING_NOTHING) ||
-		!FONDUE_LIKELY_(__atomic_load_n(&lock->wait, __ATOMIC_RELAXED) == 0))
+	if (!FONDUE_HAS_SELF_ || !FONDUE_LIKELY_(self->doing == FONDUE_DOING_NOTHING))
 		return 1;
-	self->doing = fondue_doing_(lock);
+	word = self->word;
 	FONDUE_SET_(self->holder->lock, (uintptr_t)lock);
 	FONDUE_IN_ORDER_();
-	if (FONDUE_LIKELY_(fondue_spin_try_word_(lock, word)))
+	self->doing = (uintptr_t)lock;
+	FONDUE_IN_ORDER_();
+	if (FONDUE_LIKELY_(fondue_spin_try_quiet_(lock, word)))
 		return 0;
 	FONDUE_SET_(self->holder->lock, 0);
+	FONDUE_IN_ORDER_();
 	self->doing = FONDUE_DOING_NOTHING;
 	return 1;
+}
+
+/* volatile: loaded and then compared, which on some processors is a cycle less than both at once */
+FONDUE_INLINE_ int fondue_spin_is_mine_(const fondue_spinlock_t *lock, fondue_mine_ *self)
+{
+	return FONDUE_HAS_SELF_ && *(FONDUE_THREAD_LOCAL_ volatile uintptr_t *)&self->doing ==
+					   (uintptr_t)lock;
 }
 
 FONDUE_INLINE_ int fondue_spin_lock_until_(
@@ -377,7 +387,7 @@ static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 {
 	fondue_mine_ *self = FONDUE_MINE_(FONDUE_SELF_AT_);
 
-	if (!FONDUE_LIKELY_(self->doing == fondue_doing_(lock)))
+	if (!FONDUE_LIKELY_(fondue_spin_is_mine_(lock, self)))
 		return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->unlock(lock) :
 					 fondue_plain_unlock_(lock);
 	/* release: the critical section before the word; pairs with fondue_spin_try_word_() */
@@ -389,7 +399,7 @@ static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 	FONDUE_IN_ORDER_();
 	FONDUE_SET_(self->holder->lock, 0);
 	FONDUE_IN_ORDER_();
-	fondue_done_(self);
+	self->doing -= (uintptr_t)lock; /* to FONDUE_DOING_NOTHING: shorter */
 	return 0;
 }
 

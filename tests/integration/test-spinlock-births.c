@@ -260,7 +260,7 @@ static uint32_t slot_now(void)
 	fondue_spin_lock(&board->lock);
 	word = board->lock.word;
 	fondue_spin_unlock(&board->lock);
-	return word >> 16;
+	return word & 0xffff;
 }
 
 static int work_slot(void)

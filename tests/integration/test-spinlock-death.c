@@ -297,7 +297,7 @@ static bool release_reserves(void)
 		if (fondue_spin_unlock(&board->lock) != 0)
 			return false;
 		word = *(volatile uint32_t *)&board->lock.word;
-		if (word != 0 && word >> 16 == 0)
+		if (word != 0 && (word & 0xffff) == 0)
 			return true;
 		if (fondue_spin_lock(&board->lock) != 0)
 			return false;

@@ -153,7 +153,7 @@ static int play_held_across_fork(void)
 	child = start_parked(work_inherit);
 	must(child > 0);
 	must(board->lock.word == word);
-	must(board->second.word >> 16 != word >> 16);
+	must((board->second.word & 0xffff) != (word & 0xffff));
 	must(fondue_spin_unlock(&board->lock) == 0);
 	must(unit_wait(child) == CHILD_GOOD);
 	must(is_sound(&board->lock) && is_sound(&board->second));
