@@ -40,6 +40,19 @@ void identity_do(struct identity *me, uintptr_t doing)
 	FONDUE_IN_ORDER_();
 }
 
+void identity_name_one_more(struct identity *me)
+{
+	FONDUE_SET_(me->self.holder->more, me->self.holder->more + 1);
+	FONDUE_IN_ORDER_();
+}
+
+void identity_name_one_less(struct identity *me)
+{
+	FONDUE_IN_ORDER_();
+	if (me->self.holder->more) /* a child that nobody told of may share it */
+		FONDUE_SET_(me->self.holder->more, me->self.holder->more - 1);
+}
+
 uintptr_t identity_nothing(const struct identity *me)
 {
 	/* without membarrier every unlock is a full barrier, which the fast path is not */
@@ -112,6 +125,11 @@ void *identity_owe(struct identity *me, fondue_spinlock_t *lock)
 	return before;
 }
 
+bool identity_owes(const struct identity *me)
+{
+	return me->robust && *(void *volatile *)&me->robust->list_op_pending;
+}
+
 void identity_owe_again(struct identity *me, void *before)
 {
 	FONDUE_IN_ORDER_();
@@ -127,7 +145,7 @@ void identity_forget(void)
 	/* libc empties the list of a child, but not this */
 	if (mine.covered)
 		identity_owe_again(&mine, NULL);
-	mine.covered = NULL;
+	mine.covered = mine.kept = NULL;
 	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
@@ -187,7 +205,7 @@ static void fill(struct identity *me)
 	me->pid = sys_call(SYS_getpid);
 	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
-	me->covered = me->reserved = NULL;
+	me->covered = me->kept = me->reserved = NULL;
 	me->patience = PATIENCE_MAX;
 	me->self.holder->more = 0;
 	identity_do(me, identity_nothing(me));

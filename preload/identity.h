@@ -26,6 +26,7 @@ struct identity {
 	/* the thread's robust_list_head, what the kernel adds to entries; NULL: none */
 	struct robust_list_head *robust;
 	long futex_offset;
+	fondue_spinlock_t *kept;    /* named by the holder, but not for the fast path to release */
 	fondue_spinlock_t *covered; /* for as long as it is held, the kernel knows of it */
 	/* how it waits: see spinlock.c */
 	int patience;		     /* pauses to spin before it sleeps */
@@ -60,6 +61,9 @@ bool identity_notice_fork(void);
 /* Say that the thread holds @lock or is about to take it; or what else it does. */
 void identity_hold(struct identity *me, fondue_spinlock_t *lock);
 void identity_do(struct identity *me, uintptr_t doing);
+/* Its slot is named by one lock more that its holder does not know; by one less. */
+void identity_name_one_more(struct identity *me);
+void identity_name_one_less(struct identity *me);
 /* What it does when it does nothing: may the fast path take a lock, in this process? */
 uintptr_t identity_nothing(const struct identity *me);
 
@@ -71,4 +75,5 @@ uintptr_t identity_nothing(const struct identity *me);
  * for a mutex.
  */
 void *identity_owe(struct identity *me, fondue_spinlock_t *lock);
+bool identity_owes(const struct identity *me);
 void identity_owe_again(struct identity *me, void *before);

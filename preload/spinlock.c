@@ -2,8 +2,8 @@
 /*
  * spinlock.c - waiting for a lock, and what makes it fair, fast, and proof against death
  *
- * The bits are in lockword.h, the fast path in <fondue/spinlock.h>, the releasing side in
- * wake.c. Here is how to wait, and why all of it is right.
+ * The bits are in lockword.h, the fast path in <fondue/spinlock.h>, waiting in wait.c, waking
+ * in wake.c. Here is what they follow, why that is right, and the doors to them.
  *
  * POLICY: barging within a turn, first come first served between turns.
  *
@@ -32,10 +32,11 @@
  * DEATH. The owner's: its life (registry.c) is marked by the kernel. A waiter looks at the
  * life of the owner it sees, and watches it while it sleeps. Of an owner that took the lock
  * when others were asleep already, and whom none of them watches, the kernel itself wakes a
- * sleeper: such an owner has &wait in its list_op_pending ("covered"). A waker's, a
- * waiter's: the same, for as long as they are in here: a wake does not die with its bearer.
- * Left to the backstop, for no sleep is longer than BACKSTOP_NS: a kernel's wake that finds
- * nobody asleep yet, and an owner to whom SLEEP has come too late to be covered.
+ * sleeper: such an owner has &wait in its list_op_pending ("covered"). The fast path covers
+ * nobody, so it takes the lock only where `wait` is 0 at the same instant: whoever sleeps
+ * later sees that owner. A waker's, a waiter's: as a covered owner's, for as long as they
+ * are in here: a wake does not die with its bearer. Left to the backstop, for no sleep is
+ * longer than BACKSTOP_NS: a wake by the kernel that finds nobody asleep yet.
  *
  * ORDERING.
  *
@@ -66,283 +67,12 @@
  * The policy and its constants come from experiments on two processors, on Linux 6.18.
  */
 #include <errno.h>
-#include <limits.h>
 
 #include "spinlock.h"
 #include "park.h"
 #include "registry.h"
+#include "wait.h"
 #include "wake.h"
-
-/* No sleep is longer, ns: what no other provision has caught is noticed after it. */
-#define BACKSTOP_NS 50000000
-/* A newcomer takes a reservation that is so old, ns: whoever was woken is stopped, say. */
-#define STALE_NS 5000000
-/* A reservation whose age is beyond this was seen together with another lock's clock, ns. */
-#define ABSURD_NS (1ULL << 40)
-/* A turn lasts at least so many of the pauses that its beginning has cost. */
-#define SHARE 16
-/* Spinning: doubled from 1 to this many pauses between two looks at the word. */
-#define PAUSES_MAX 16
-/* A thread's patience grows by this when spinning has paid, and shrinks when not. */
-#define PATIENCE_GROWS	 8
-#define PATIENCE_SHRINKS 4
-#define PATIENCE_MIN	 20
-/* Pauses to spin on a RESERVED word: whom it waits for may need this very processor. */
-#define PATIENCE_RESERVED 20
-/* A woken waiter: pauses before it asks, and between yields; before it gives up. */
-#define LAND_ASK   50
-#define LAND_TRIES 400
-
-struct waiter {
-	fondue_spinlock_t *lock;
-	struct identity *me;
-	bool nested;   /* the thread holds another one, or is about to */
-	uint32_t word; /* what it wants to store */
-	void *owed;    /* in the thread's list_op_pending before */
-	struct turn *turn;
-	uint64_t now; /* ns, since the beginning of this round */
-	bool woken, late; /* how the last sleep ended */
-	bool landed;	  /* took a reservation: its flight is over */
-	bool owes_none;	  /* ... but another's still counts on FLIGHT */
-};
-
-/* The slot counts as named from before the try on, and no more when it has failed. */
-static void name(struct identity *me, fondue_spinlock_t *lock, bool nested)
-{
-	if (!nested)
-		identity_hold(me, lock);
-	else
-		FONDUE_SET_(me->self.holder->more, me->self.holder->more + 1);
-	FONDUE_IN_ORDER_();
-}
-
-static void unname(struct identity *me, bool nested, uintptr_t doing)
-{
-	FONDUE_IN_ORDER_();
-	if (!nested)
-		identity_do(me, doing);
-	else
-		FONDUE_SET_(me->self.holder->more, me->self.holder->more - 1);
-	FONDUE_IN_ORDER_();
-}
-
-static bool try_word(struct waiter *w, uint32_t from)
-{
-	name(w->me, w->lock, w->nested);
-	if (lock_word_cas(w->lock, from, w->word))
-		return true;
-	unname(w->me, w->nested, FONDUE_DOING_OTHER);
-	return false;
-}
-
-static void spent_in_vain(struct identity *me)
-{
-	me->patience -= PATIENCE_SHRINKS;
-	if (me->patience < PATIENCE_MIN)
-		me->patience = PATIENCE_MIN;
-}
-
-static void spent_well(struct identity *me)
-{
-	me->patience += PATIENCE_GROWS;
-	if (me->patience > PATIENCE_MAX)
-		me->patience = PATIENCE_MAX;
-}
-
-enum spun { SPUN_GOT, SPUN_OUT, SPUN_RESERVED };
-
-static enum spun spin(struct waiter *w)
-{
-	int reserved = 0, pauses = 1, used = 0;
-
-	while (used < w->me->patience) {
-		uint32_t word;
-
-		for (int i = 0; i < pauses; i++)
-			pause_once();
-		used += pauses;
-		word = lock_word(w->lock);
-		if (!word && try_word(w, 0)) {
-			spent_well(w->me);
-			return SPUN_GOT;
-		}
-		if (word_is_reserved(word) && (reserved += pauses) > PATIENCE_RESERVED)
-			return SPUN_RESERVED;
-		pauses = pauses < PAUSES_MAX ? 2 * pauses : PAUSES_MAX;
-	}
-	if (reserved)
-		return SPUN_RESERVED;
-	spent_in_vain(w->me);
-	return SPUN_OUT;
-}
-
-/* POLICY 5. We are the head of the queue. Returns when the lock may be had, or it is no use. */
-static void land(struct waiter *w)
-{
-	uint32_t nothing = DUE_NOTHING;
-
-	for (int i = 1; i < LAND_TRIES; i++) {
-		if (!word_slot(lock_word(w->lock)))
-			return;
-		pause_once();
-		if (i % LAND_ASK)
-			continue;
-		atomic_compare_exchange_strong_explicit(&w->turn->due, &nothing, DUE_QUICK,
-			memory_order_relaxed, memory_order_relaxed);
-		nothing = DUE_NOTHING;
-		if (i > LAND_ASK)
-			(void)sys_call(SYS_sched_yield);
-	}
-}
-
-enum outcome { OUTCOME_GOT, OUTCOME_INHERITED, OUTCOME_AGAIN, OUTCOME_TAKEN };
-
-/* The turn of whoever takes a reservation begins, and is long enough for what it has cost. */
-static void begin_turn(struct waiter *w, uint64_t pause)
-{
-	uint64_t length = pause * SHARE > TURN_NS ? pause * SHARE : TURN_NS;
-
-	atomic_store_explicit(&w->turn->next_at, w->now + length, memory_order_relaxed);
-}
-
-static enum outcome take_reserved(struct waiter *w, uint32_t word)
-{
-	uint64_t at = atomic_load_explicit(&w->turn->reserved_at, memory_order_relaxed);
-	uint64_t age = w->now - at;
-	bool is_stale = age > STALE_NS && age < ABSURD_NS;
-
-	if (!w->woken && !w->late && !is_stale)
-		return OUTCOME_TAKEN;
-	if (!try_word(w, word))
-		return OUTCOME_AGAIN;
-	w->landed = true;
-	w->owes_none = w->woken && (word & RESERVED_TWO);
-	if (!(word & RESERVED_QUICK))
-		begin_turn(w, age < ABSURD_NS ? age : 0);
-	return OUTCOME_GOT;
-}
-
-static enum outcome attempt(struct waiter *w, uint32_t word)
-{
-	if (!word)
-		return try_word(w, 0) ? OUTCOME_GOT : OUTCOME_AGAIN;
-	if (word_is_reserved(word))
-		return take_reserved(w, word);
-	if (!registry_is_dead(word_slot(word)))
-		return OUTCOME_TAKEN;
-	if (!try_word(w, word))
-		return OUTCOME_AGAIN;
-	registry_inherited(word_slot(word), w->lock);
-	return OUTCOME_INHERITED;
-}
-
-/* SLEEP goes up, and FLIGHT down if it was ours. Return: may we sleep on *ret_wait? */
-static bool announce(struct waiter *w, uint32_t *ret_wait)
-{
-	uint32_t wait = __atomic_load_n(&w->lock->wait, __ATOMIC_SEQ_CST);
-	uint32_t wanted = wait | WAIT_SLEEP;
-
-	if (w->woken || w->late)
-		wanted &= ~WAIT_FLIGHT;
-	*ret_wait = wanted;
-	if (wanted == wait)
-		return true;
-	if (!lock_wait_cas(w->lock, wait, wanted))
-		return false;
-	if (wait & WAIT_SLEEP)
-		return true;
-	park_barrier(); /* ORDERING (2) */
-	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
-		begin_turn(w, 0); /* the first sleeper starts the turn */
-	return true;
-}
-
-/* POLICY 4. Return: the word as it is now, 0 to look again. */
-static uint32_t replace(struct waiter *w, uint32_t word)
-{
-	uint32_t two = (word & ~RESERVED_PAIR) | RESERVED_TWO;
-
-	if (!(word & RESERVED_PAIR) || w->me->reserved == w->lock)
-		return word;
-	if (!lock_word_cas(w->lock, word, two))
-		return 0;
-	/* nobody there: no second landing is to be promised */
-	if (unpark(w->lock, 1) || lock_word_cas(w->lock, two, two & ~RESERVED_TWO))
-		return two;
-	/* but somebody has counted on it already: then it is ours */
-	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
-	w->woken = true;
-	return 0;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static void sleep_on(struct waiter *w, uint64_t deadline)
-{
-	uint32_t wait, word;
-	enum awake awake;
-
-	if (!announce(w, &wait))
-		return;
-	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
-	if (word_is_reserved(word) && !w->woken && !w->late)
-		word = replace(w, word);
-	else if (word_is_reserved(word))
-		return;
-	if (!word)
-		return;
-	awake = park(w->lock, wait, word_slot(word), earlier(w->now + BACKSTOP_NS, deadline));
-	/* of several wakes FUTEX_WAITV tells the last: a death may hide one on the lock */
-	w->woken = awake == AWAKE_WOKEN || awake == AWAKE_DEATH;
-	w->late = awake == AWAKE_LATE;
-	if (awake == AWAKE_WOKEN)
-		land(w);
-}
-
-/*
- * Whatever was promised to us as a woken waiter is kept or passed on. SLEEP goes up: of a
- * waker that dies between taking it down and waking all, the kernel wakes one, who is us.
- */
-static void arrive(struct waiter *w, enum outcome outcome)
-{
-	if (w->owes_none)
-		return;
-	if (w->woken || w->late || w->landed || outcome == OUTCOME_INHERITED)
-		__atomic_store_n(&w->lock->wait, WAIT_SLEEP, __ATOMIC_SEQ_CST);
-}
-
-/* Without having slept: but it may be that the dead one was in flight. */
-static int inherit_early(struct waiter *w)
-{
-	if (lock_wait(w->lock))
-		arrive(w, OUTCOME_INHERITED);
-	return EOWNERDEAD;
-}
-
-static void give_up(struct waiter *w)
-{
-	uint32_t wait, word;
-
-	if (!w->woken && !w->late)
-		return;
-	wait = __atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
-	if (w->woken && !(wait & WAIT_SLEEP))
-		unpark(w->lock, INT_MAX); /* see arrive() */
-	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
-	if (!word_slot(word))
-		wake_pass_on(w->lock);
-}
-
-/* The slot is named by number from now on, for the fast path must not unlock it. */
-static void name_by_number(struct identity *me)
-{
-	FONDUE_SET_(me->self.holder->more, me->self.holder->more + 1);
-	FONDUE_IN_ORDER_();
-	identity_do(me, FONDUE_DOING_OTHER);
-}
 
 /*
  * It is ours, and somebody sleeps who perhaps watches another: let the kernel wake him if
@@ -355,8 +85,6 @@ static void cover(struct identity *me, fondue_spinlock_t *lock)
 		return;
 	me->covered = lock;
 	(void)identity_owe(me, lock);
-	if (me->self.doing == (uintptr_t)lock)
-		name_by_number(me);
 }
 
 static void uncover(struct identity *me, fondue_spinlock_t *lock)
@@ -367,34 +95,44 @@ static void uncover(struct identity *me, fondue_spinlock_t *lock)
 	identity_owe_again(me, NULL);
 }
 
+/* Its release has to come by here. The trace of the fast path stays. */
+static void keep(struct identity *me, fondue_spinlock_t *lock)
+{
+	me->kept = lock;
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(me->self.doing, FONDUE_DOING_OTHER);
+}
+
 /* Acquired: what may the fast path do from here on? */
 static void got(struct waiter *w)
 {
-	if (!w->nested && !w->me->has_barrier)
-		name_by_number(w->me);
-	if (lock_wait(w->lock))
+	bool is_watched = lock_wait(w->lock) != 0;
+
+	if (!w->nested && (is_watched || !w->me->has_barrier))
+		keep(w->me, w->lock);
+	if (is_watched)
 		cover(w->me, w->lock);
 }
 
-static int wait_for(struct waiter *w, uint64_t deadline)
+/*
+ * The usual case of a lock that is fought over: the fast path may take it but for those
+ * asleep. Return: false: it was taken, or something is unusual; nothing has changed.
+ */
+static bool take_covered(struct identity *me, fondue_spinlock_t *lock)
 {
-	enum outcome outcome;
-
-	for (;;) {
-		w->now = now_ns();
-		outcome = attempt(w, __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST));
-		if (outcome == OUTCOME_GOT || outcome == OUTCOME_INHERITED)
-			break;
-		if (outcome == OUTCOME_AGAIN)
-			continue;
-		if (w->now >= deadline) {
-			give_up(w);
-			return ETIMEDOUT;
-		}
-		sleep_on(w, deadline);
+	if (me->self.doing != FONDUE_DOING_NOTHING || !me->robust || me->covered ||
+		lock_word(lock) || identity_owes(me))
+		return false;
+	identity_hold(me, lock);
+	cover(me, lock);
+	if (lock_word_cas(lock, 0, me->next)) {
+		me->next += WORD_STEP;
+		keep(me, lock);
+		return true;
 	}
-	arrive(w, outcome);
-	return outcome == OUTCOME_INHERITED ? EOWNERDEAD : 0;
+	uncover(me, lock);
+	identity_do(me, FONDUE_DOING_NOTHING);
+	return false;
 }
 
 static bool is_mine(const struct identity *me, const fondue_spinlock_t *lock)
@@ -418,7 +156,7 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 			return false;
 		me = identity_get();
 	}
-	w->nested = me->self.doing > FONDUE_DOING_NOBODY || me->self.holder->more;
+	w->nested = me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more;
 	if (!w->nested)
 		identity_do(me, FONDUE_DOING_OTHER);
 	w->me = me;
@@ -446,23 +184,10 @@ static int end(struct waiter *w, int result)
 
 static int lock_it(struct waiter *w, uint64_t deadline)
 {
-	uint32_t word = lock_word(w->lock);
-	enum spun spun;
+	int result = wait_awake(w);
 
-	/* not worth spinning for: it is free, or its owner is dead */
-	if (!word_is_reserved(word)) {
-		enum outcome outcome = attempt(w, word);
-
-		if (outcome == OUTCOME_GOT)
-			return 0;
-		if (outcome == OUTCOME_INHERITED)
-			return inherit_early(w);
-	}
-	spun = spin(w);
-	if (spun == SPUN_GOT)
-		return 0;
-	if (spun == SPUN_OUT)
-		w->me->reserved = NULL;
+	if (result != EBUSY)
+		return result;
 	/* what it holds it can release under this name only */
 	if (!w->nested && identity_notice_fork()) {
 		fondue_spinlock_t *lock = w->lock;
@@ -490,35 +215,25 @@ static uint64_t in_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
-static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
+static int lock_slowly(fondue_spinlock_t *lock, const struct timespec *deadline)
 {
 	struct waiter w = { .nested = false };
-	int saved = errno, result;
 
 	if (!begin(&w, lock))
-		result = EDEADLK;
-	else if (deadline && !is_time(deadline))
-		result = end(&w, EINVAL);
-	else
-		result = end(&w, lock_it(&w, in_ns(deadline)));
-	errno = saved;
-	return result;
+		return EDEADLK;
+	if (deadline && !is_time(deadline))
+		return end(&w, EINVAL);
+	return end(&w, lock_it(&w, in_ns(deadline)));
 }
 
-/* A reserved lock is as good as taken: somebody is on his way to it. */
-static int try_it(struct waiter *w)
+static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
 {
-	uint32_t word = lock_word(w->lock);
+	int saved = errno, result = 0;
 
-	w->now = word_is_reserved(word) ? now_ns() : 0;
-	switch (attempt(w, word)) {
-	case OUTCOME_GOT:
-		return 0;
-	case OUTCOME_INHERITED:
-		return inherit_early(w);
-	default:
-		return EBUSY;
-	}
+	if (!take_covered(identity_mine(), lock))
+		result = lock_slowly(lock, deadline);
+	errno = saved;
+	return result;
 }
 
 static int spinlock_trylock(fondue_spinlock_t *lock)
@@ -527,28 +242,34 @@ static int spinlock_trylock(fondue_spinlock_t *lock)
 	int saved = errno, result = EDEADLK;
 
 	if (begin(&w, lock))
-		result = end(&w, try_it(&w));
+		result = end(&w, wait_try(&w));
 	errno = saved;
 	return result;
+}
+
+static void release(struct identity *me, fondue_spinlock_t *lock)
+{
+	void *before = identity_owe(me, lock);
+
+	wake_release(me, lock);
+	identity_owe_again(me, before);
+	uncover(me, lock);
 }
 
 static int spinlock_unlock(fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_mine();
 	int saved = errno;
-	bool by_number;
-	void *before;
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
-	by_number = me->self.doing != (uintptr_t)lock;
-	before = identity_owe(me, lock);
-	wake_release(me, lock);
-	identity_owe_again(me, before);
-	uncover(me, lock);
-	unname(me, by_number, identity_nothing(me));
-	if (!me->self.holder->more && me->self.doing == FONDUE_DOING_OTHER)
+	release(me, lock);
+	if (me->kept == lock) {
+		me->kept = NULL;
 		identity_do(me, identity_nothing(me));
+	} else {
+		identity_name_one_less(me);
+	}
 	errno = saved;
 	return 0;
 }

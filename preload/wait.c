@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - how to wait for a lock: try, spin, sleep, wake up, land
+ *
+ * Read spinlock.c first: POLICY, DEATH and ORDERING there number what is done here.
+ */
+#include <errno.h>
+#include <limits.h>
+
+#include "wait.h"
+#include "park.h"
+#include "registry.h"
+#include "wake.h"
+
+/* No sleep is longer, ns: what no other provision has caught is noticed after it. */
+#define BACKSTOP_NS 50000000
+/* A newcomer takes a reservation that is so old, ns: whoever was woken is stopped, say. */
+#define STALE_NS 5000000
+/* A reservation whose age is beyond this was seen together with another lock's clock, ns. */
+#define ABSURD_NS (1ULL << 40)
+/* A turn lasts at least so many of the pauses that its beginning has cost. */
+#define SHARE 16
+/* Spinning: doubled from 1 to this many pauses between two looks at the word. */
+#define PAUSES_MAX 16
+/* A thread's patience grows by this when spinning has paid, and shrinks when not. */
+#define PATIENCE_GROWS	 8
+#define PATIENCE_SHRINKS 4
+#define PATIENCE_MIN	 20
+/* Pauses to spin on a RESERVED word: whom it waits for may need this very processor. */
+#define PATIENCE_RESERVED 20
+/* A woken waiter: pauses before it asks, and between yields; before it gives up. */
+#define LAND_ASK   50
+#define LAND_TRIES 400
+
+/* The slot counts as named from before the try on, and no more when it has failed. */
+static bool try_word(struct waiter *w, uint32_t from)
+{
+	if (w->nested)
+		identity_name_one_more(w->me);
+	else
+		identity_hold(w->me, w->lock);
+	if (lock_word_cas(w->lock, from, w->word))
+		return true;
+	if (w->nested)
+		identity_name_one_less(w->me);
+	else
+		identity_do(w->me, FONDUE_DOING_OTHER);
+	return false;
+}
+
+static void spent_in_vain(struct identity *me)
+{
+	me->patience -= PATIENCE_SHRINKS;
+	if (me->patience < PATIENCE_MIN)
+		me->patience = PATIENCE_MIN;
+}
+
+static void spent_well(struct identity *me)
+{
+	me->patience += PATIENCE_GROWS;
+	if (me->patience > PATIENCE_MAX)
+		me->patience = PATIENCE_MAX;
+}
+
+enum spun { SPUN_GOT, SPUN_OUT, SPUN_RESERVED };
+
+static enum spun spin(struct waiter *w)
+{
+	int reserved = 0, pauses = 1, used = 0;
+
+	while (used < w->me->patience) {
+		uint32_t word;
+
+		for (int i = 0; i < pauses; i++)
+			pause_once();
+		used += pauses;
+		word = lock_word(w->lock);
+		if (!word && try_word(w, 0)) {
+			spent_well(w->me);
+			return SPUN_GOT;
+		}
+		if (word_is_reserved(word) && (reserved += pauses) > PATIENCE_RESERVED)
+			return SPUN_RESERVED;
+		pauses = pauses < PAUSES_MAX ? 2 * pauses : PAUSES_MAX;
+	}
+	if (reserved)
+		return SPUN_RESERVED;
+	spent_in_vain(w->me);
+	return SPUN_OUT;
+}
+
+/* POLICY 5. We are the head of the queue. Returns when the lock may be had, or it is no use. */
+static void land(struct waiter *w)
+{
+	uint32_t nothing = DUE_NOTHING;
+
+	for (int i = 1; i < LAND_TRIES; i++) {
+		if (!word_slot(lock_word(w->lock)))
+			return;
+		pause_once();
+		if (i % LAND_ASK)
+			continue;
+		atomic_compare_exchange_strong_explicit(&w->turn->due, &nothing, DUE_QUICK,
+			memory_order_relaxed, memory_order_relaxed);
+		nothing = DUE_NOTHING;
+		if (i > LAND_ASK)
+			(void)sys_call(SYS_sched_yield);
+	}
+}
+
+enum outcome { OUTCOME_GOT, OUTCOME_INHERITED, OUTCOME_AGAIN, OUTCOME_TAKEN };
+
+/* The turn of whoever takes a reservation begins, and is long enough for what it has cost. */
+static void begin_turn(struct waiter *w, uint64_t pause)
+{
+	uint64_t length = pause * SHARE > TURN_NS ? pause * SHARE : TURN_NS;
+
+	atomic_store_explicit(&w->turn->next_at, w->now + length, memory_order_relaxed);
+}
+
+static enum outcome take_reserved(struct waiter *w, uint32_t word)
+{
+	uint64_t at = atomic_load_explicit(&w->turn->reserved_at, memory_order_relaxed);
+	uint64_t age = w->now - at;
+	bool is_stale = age > STALE_NS && age < ABSURD_NS;
+
+	if (!w->woken && !w->late && !is_stale)
+		return OUTCOME_TAKEN;
+	if (!try_word(w, word))
+		return OUTCOME_AGAIN;
+	w->landed = true;
+	w->owes_none = w->woken && (word & RESERVED_TWO);
+	if (!(word & RESERVED_QUICK))
+		begin_turn(w, age < ABSURD_NS ? age : 0);
+	return OUTCOME_GOT;
+}
+
+static enum outcome attempt(struct waiter *w, uint32_t word)
+{
+	if (!word)
+		return try_word(w, 0) ? OUTCOME_GOT : OUTCOME_AGAIN;
+	if (word_is_reserved(word))
+		return take_reserved(w, word);
+	if (!registry_is_dead(word_slot(word)))
+		return OUTCOME_TAKEN;
+	if (!try_word(w, word))
+		return OUTCOME_AGAIN;
+	registry_inherited(word_slot(word), w->lock);
+	return OUTCOME_INHERITED;
+}
+
+/* SLEEP goes up, and FLIGHT down if it was ours. Return: may we sleep on *ret_wait? */
+static bool announce(struct waiter *w, uint32_t *ret_wait)
+{
+	uint32_t wait = __atomic_load_n(&w->lock->wait, __ATOMIC_SEQ_CST);
+	uint32_t wanted = wait | WAIT_SLEEP;
+
+	if (w->woken || w->late)
+		wanted &= ~WAIT_FLIGHT;
+	*ret_wait = wanted;
+	if (wanted == wait)
+		return true;
+	if (!lock_wait_cas(w->lock, wait, wanted))
+		return false;
+	if (wait & WAIT_SLEEP)
+		return true;
+	park_barrier(); /* ORDERING (2) */
+	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
+		begin_turn(w, 0); /* the first sleeper starts the turn */
+	return true;
+}
+
+/* POLICY 4. Return: the word as it is now, 0 to look again. */
+static uint32_t replace(struct waiter *w, uint32_t word)
+{
+	uint32_t two = (word & ~RESERVED_PAIR) | RESERVED_TWO;
+
+	if (!(word & RESERVED_PAIR) || w->me->reserved == w->lock)
+		return word;
+	if (!lock_word_cas(w->lock, word, two))
+		return 0;
+	/* nobody there: no second landing is to be promised */
+	if (unpark(w->lock, 1) || lock_word_cas(w->lock, two, two & ~RESERVED_TWO))
+		return two;
+	/* but somebody has counted on it already: then it is ours */
+	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	w->woken = true;
+	return 0;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void sleep_on(struct waiter *w, uint64_t deadline)
+{
+	uint32_t wait, word;
+	enum awake awake;
+
+	if (!announce(w, &wait))
+		return;
+	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
+	if (word_is_reserved(word) && !w->woken && !w->late)
+		word = replace(w, word);
+	else if (word_is_reserved(word))
+		return;
+	if (!word)
+		return;
+	awake = park(w->lock, wait, word_slot(word), earlier(w->now + BACKSTOP_NS, deadline));
+	/* of several wakes FUTEX_WAITV tells the last: a death may hide one on the lock */
+	w->woken = awake == AWAKE_WOKEN || awake == AWAKE_DEATH;
+	w->late = awake == AWAKE_LATE;
+	if (awake == AWAKE_WOKEN)
+		land(w);
+}
+
+/*
+ * Whatever was promised to us as a woken waiter is kept or passed on. SLEEP goes up: of a
+ * waker that dies between taking it down and waking all, the kernel wakes one, who is us.
+ */
+static void arrive(struct waiter *w, enum outcome outcome)
+{
+	if (w->owes_none)
+		return;
+	if (w->woken || w->late || w->landed || outcome == OUTCOME_INHERITED)
+		__atomic_store_n(&w->lock->wait, WAIT_SLEEP, __ATOMIC_SEQ_CST);
+}
+
+/* Without having slept: but it may be that the dead one was in flight. */
+static int inherit_early(struct waiter *w)
+{
+	if (lock_wait(w->lock))
+		arrive(w, OUTCOME_INHERITED);
+	return EOWNERDEAD;
+}
+
+static void give_up(struct waiter *w)
+{
+	uint32_t wait, word;
+
+	if (!w->woken && !w->late)
+		return;
+	wait = __atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	if (w->woken && !(wait & WAIT_SLEEP))
+		unpark(w->lock, INT_MAX); /* see arrive() */
+	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
+	if (!word_slot(word))
+		wake_pass_on(w->lock);
+}
+
+int wait_for(struct waiter *w, uint64_t deadline)
+{
+	enum outcome outcome;
+
+	for (;;) {
+		w->now = now_ns();
+		outcome = attempt(w, __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST));
+		if (outcome == OUTCOME_GOT || outcome == OUTCOME_INHERITED)
+			break;
+		if (outcome == OUTCOME_AGAIN)
+			continue;
+		if (w->now >= deadline) {
+			give_up(w);
+			return ETIMEDOUT;
+		}
+		sleep_on(w, deadline);
+	}
+	arrive(w, outcome);
+	return outcome == OUTCOME_INHERITED ? EOWNERDEAD : 0;
+}
+
+/* A reserved lock is as good as taken: somebody is on his way to it. */
+int wait_try(struct waiter *w)
+{
+	uint32_t word = lock_word(w->lock);
+
+	w->now = word_is_reserved(word) ? now_ns() : 0;
+	switch (attempt(w, word)) {
+	case OUTCOME_GOT:
+		return 0;
+	case OUTCOME_INHERITED:
+		return inherit_early(w);
+	default:
+		return EBUSY;
+	}
+}
+
+int wait_awake(struct waiter *w)
+{
+	uint32_t word = lock_word(w->lock);
+	enum spun spun;
+
+	/* not worth spinning for: it is free, or its owner is dead */
+	if (!word_is_reserved(word)) {
+		enum outcome outcome = attempt(w, word);
+
+		if (outcome == OUTCOME_GOT)
+			return 0;
+		if (outcome == OUTCOME_INHERITED)
+			return inherit_early(w);
+	}
+	spun = spin(w);
+	if (spun == SPUN_GOT)
+		return 0;
+	if (spun == SPUN_OUT)
+		w->me->reserved = NULL;
+	return EBUSY;
+}

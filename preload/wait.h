@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.h - waiting for a lock; the reasons are in spinlock.c
+ */
+#pragma once
+
+#include "identity.h"
+#include "lockword.h"
+
+/* Somebody who wants a lock; under identity_owe(). */
+struct waiter {
+	fondue_spinlock_t *lock;
+	struct identity *me;
+	bool nested;   /* the thread holds another one, or is about to */
+	uint32_t word; /* what it wants to store */
+	void *owed;    /* in the thread's list_op_pending before */
+	struct turn *turn;
+	uint64_t now;	  /* ns, since the beginning of this round */
+	bool woken, late; /* how the last sleep ended */
+	bool landed;	  /* took a reservation: its flight is over */
+	bool owes_none;	  /* ... but another's still counts on FLIGHT */
+};
+
+/* Without waiting. Return: 0, EOWNERDEAD, or EBUSY. */
+int wait_try(struct waiter *w);
+
+/* For as long as that is cheaper than falling asleep. Return: as wait_try(). */
+int wait_awake(struct waiter *w);
+
+/* As long as it takes, or until @deadline (ns, CLOCK_MONOTONIC): ETIMEDOUT. */
+int wait_for(struct waiter *w, uint64_t deadline);
