@@ -91,9 +91,9 @@ byte kills = KILLS;
 byte inside;
 bit due;
 /*
- * Two deaths are left to the backstop. An owner's between its compare-and-swap and being
- * covered; and one that the kernel answers by waking a sleeper of `wait` when nobody has
- * fallen asleep yet: it leaves no trace in `wait`, or the trace of a FLIGHT that never lands.
+ * One death is left to the backstop: one that the kernel answers by waking a sleeper of
+ * `wait` when nobody has fallen asleep yet. It leaves no trace in `wait`, or the trace of a
+ * FLIGHT that never lands.
  */
 bit excused;
 
@@ -197,17 +197,21 @@ progress:
 		fi
 	}
 
-	/* fondue_spin_take_(), and spin(): it may be long until this step */
+	/* fondue_spin_take_(): both halves are compared */
 	atomic {
-		S("lock: cmpxchg(word, 0, me)\n");
+		S("lock: cmpxchg(word and wait, 0, me)\n");
 		drain(me);
 		if
-		:: word == 0 -> word = me; enter(0); l = 1; goto Got
+#ifdef M_TAKEN_UNCOVERED
+		:: word == 0 -> word = me; enter(0); goto Inside
+#else
+		:: word == 0 && wait == 0 -> word = me; enter(0); goto Inside
+#endif
 		:: else
 		fi
 	}
 
-	/* wait_for(): identity_owe(); attempt() */
+	/* identity_owe(); take_covered(), spin(), wait_for(): attempt() */
 Round:
 	atomic {
 		w = 0; q = 0; l = 0; r = 0;
@@ -436,22 +440,15 @@ Arrive:
 #endif
 	lands = 0;
 
-	/* got(): pending still. The fast path is not: a gap until it is. */
-#ifndef M_COVERED_LATE
-	if
-	:: pending[me] -> atomic { S("load wait, cover\n"); if :: wait == 0 -> pending[me] = 0 :: else fi; goto Inside }
-	:: else
-	fi;
-#endif
-Got:
+	/* got(): pending still */
 	atomic {
-		S("load wait\n");
-		pending[me] = 0;
-		if :: wait == 0 -> goto Inside :: else fi
-	}
+		S("load wait, cover\n");
 #ifndef M_NOT_COVERED
-	atomic { S("cover\n"); pending[me] = 1 }
+		if :: wait == 0 -> pending[me] = 0 :: else fi
+#else
+		pending[me] = 0
 #endif
+	}
 Inside:
 	l = 0;
 #ifdef M_WAKE_FIRST
@@ -473,16 +470,22 @@ Inside:
 			pending[me] = 0;
 #endif
 			q = wait;
+			l = (q == 0);
 			if
-			:: q != 0 && RESERVE -> goto Reserve
+			:: q != 0 && RESERVE -> l = 0; goto Reserve
 			:: q = 0
 			fi
 		}
-		atomic { S("unlock: word = 0, slowly\n"); leave(); if :: TSO && BARRIER -> buffered = me :: else -> word = 0 fi }
+		atomic {
+			S("unlock: xchg(word, 0), or a store where nobody slept\n");
+			leave();
+			if :: TSO && BARRIER && l -> buffered = me :: else -> drain(me); word = 0 fi
+		}
 	fi;
 
-	/* wake_after_release() */
+	/* wake_after_release(); wake_if_idle() */
 	atomic {
+		l = 0;
 		S("released: load wait\n");
 #ifndef M_WAKER_OWES_NOTHING
 		pending[me] = 1;
@@ -619,7 +622,7 @@ Killed: /* in its queues yet: what wakes it now is lost */
 		drain(me);
 		leave_queues();
 		if
-		:: inside == me -> inside = 0; due = 1; if :: l && !pending[me] -> excused = 1 :: else fi
+		:: inside == me -> inside = 0; due = 1
 		:: else
 		fi;
 		calls = 0; w = 0; q = 0; r = 0; how = 0; woken = 0; late = 0; lands = 0
