@@ -137,6 +137,29 @@ void identity_owe_again(struct identity *me, void *before)
 		*(void *volatile *)&me->robust->list_op_pending = before;
 }
 
+void identity_cover(struct identity *me, fondue_spinlock_t *lock)
+{
+	if (!me->robust || me->covered)
+		return;
+	me->covered = lock;
+	(void)identity_owe(me, lock);
+}
+
+void identity_uncover(struct identity *me, fondue_spinlock_t *lock)
+{
+	if (me->covered != lock)
+		return;
+	me->covered = NULL;
+	identity_owe_again(me, NULL);
+}
+
+void identity_keep(struct identity *me, fondue_spinlock_t *lock)
+{
+	me->kept = lock;
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(me->self.doing, FONDUE_DOING_OTHER);
+}
+
 /* Writes only if there is something to forget: in a child the first write costs a copy. */
 void identity_forget(void)
 {

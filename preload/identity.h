@@ -47,6 +47,12 @@ static inline bool identity_is_valid(const struct identity *me)
 	return me->self.doing != FONDUE_DOING_NOBODY;
 }
 
+/* Does it hold no lock, nor is about to? Then the fast path's short way is open to it. */
+static inline bool identity_is_idle(const struct identity *me)
+{
+	return me->self.doing == FONDUE_DOING_NOTHING || me->self.doing == FONDUE_DOING_WARY;
+}
+
 /* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */
 struct identity *identity_get(void);
 
@@ -77,3 +83,13 @@ uintptr_t identity_nothing(const struct identity *me);
 void *identity_owe(struct identity *me, fondue_spinlock_t *lock);
 bool identity_owes(const struct identity *me);
 void identity_owe_again(struct identity *me, void *before);
+
+/*
+ * The thread holds @lock, and somebody sleeps who perhaps watches another owner: let the
+ * kernel wake him if we die. Until uncovered; a second lock is not covered, too.
+ */
+void identity_cover(struct identity *me, fondue_spinlock_t *lock);
+void identity_uncover(struct identity *me, fondue_spinlock_t *lock);
+
+/* The runtime has to release it. It stays named by the holder, which the fast path fills. */
+void identity_keep(struct identity *me, fondue_spinlock_t *lock);

@@ -58,9 +58,9 @@
  *  (4) SLEEP is taken down only by a waker that has found nobody asleep, and it wakes
  *      everybody once more after that: who slept before is found, who comes later finds
  *      that wait has changed and does not fall asleep.
- *  (5) A release stores word, then reads FLIGHT, with a full barrier between; a waiter that
- *      lands without the lock takes FLIGHT down, then loads word, as in (3). (2) does not
- *      help here: its barrier comes with SLEEP, which has been up before.
+ *  (5) A release stores word, then reads FLIGHT, with nothing between; a waiter that lands
+ *      without the lock takes FLIGHT down, then loads word. As in (2), the barrier between
+ *      the two is the waiter's, for both. The one that came with SLEEP does not help here.
  *
  * All this has been gone through by a model checker: tests/model.
  *
@@ -74,65 +74,15 @@
 #include "wait.h"
 #include "wake.h"
 
-/*
- * It is ours, and somebody sleeps who perhaps watches another: let the kernel wake him if
- * we die. Unlocking has to come by here and end it. (That of begin() has lasted until now,
- * or there would be an instant at which nobody knew.)
- */
-static void cover(struct identity *me, fondue_spinlock_t *lock)
-{
-	if (!me->robust || me->covered)
-		return;
-	me->covered = lock;
-	(void)identity_owe(me, lock);
-}
-
-static void uncover(struct identity *me, fondue_spinlock_t *lock)
-{
-	if (me->covered != lock)
-		return;
-	me->covered = NULL;
-	identity_owe_again(me, NULL);
-}
-
-/* Its release has to come by here. The trace of the fast path stays. */
-static void keep(struct identity *me, fondue_spinlock_t *lock)
-{
-	me->kept = lock;
-	FONDUE_IN_ORDER_();
-	FONDUE_SET_(me->self.doing, FONDUE_DOING_OTHER);
-}
-
 /* Acquired: what may the fast path do from here on? */
 static void got(struct waiter *w)
 {
 	bool is_watched = lock_wait(w->lock) != 0;
 
 	if (!w->nested && (is_watched || !w->me->has_barrier))
-		keep(w->me, w->lock);
+		identity_keep(w->me, w->lock);
 	if (is_watched)
-		cover(w->me, w->lock);
-}
-
-/*
- * The usual case of a lock that is fought over: the fast path may take it but for those
- * asleep. Return: false: it was taken, or something is unusual; nothing has changed.
- */
-static bool take_covered(struct identity *me, fondue_spinlock_t *lock)
-{
-	if (me->self.doing != FONDUE_DOING_NOTHING || !me->robust || me->covered ||
-		lock_word(lock) || identity_owes(me))
-		return false;
-	identity_hold(me, lock);
-	cover(me, lock);
-	if (lock_word_cas(lock, 0, me->next)) {
-		me->next += WORD_STEP;
-		keep(me, lock);
-		return true;
-	}
-	uncover(me, lock);
-	identity_do(me, FONDUE_DOING_NOTHING);
-	return false;
+		identity_cover(w->me, w->lock);
 }
 
 static bool is_mine(const struct identity *me, const fondue_spinlock_t *lock)
@@ -152,7 +102,7 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 		return false;
 	if (is_mine(me, lock)) {
 		/* or its parent's, or a sibling's: it may be the child of a bare system call */
-		if (me->self.doing != identity_nothing(me) || !identity_notice_fork())
+		if (me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more || !identity_notice_fork())
 			return false;
 		me = identity_get();
 	}
@@ -182,9 +132,9 @@ static int end(struct waiter *w, int result)
 	return result;
 }
 
-static int lock_it(struct waiter *w, uint64_t deadline)
+static int lock_it(struct waiter *w, uint64_t deadline, bool has_spun)
 {
-	int result = wait_awake(w);
+	int result = has_spun ? EBUSY : wait_awake(w);
 
 	if (result != EBUSY)
 		return result;
@@ -215,7 +165,8 @@ static uint64_t in_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
-static int lock_slowly(fondue_spinlock_t *lock, const struct timespec *deadline)
+static int lock_slowly(
+	fondue_spinlock_t *lock, const struct timespec *deadline, bool has_spun)
 {
 	struct waiter w = { .nested = false };
 
@@ -223,15 +174,17 @@ static int lock_slowly(fondue_spinlock_t *lock, const struct timespec *deadline)
 		return EDEADLK;
 	if (deadline && !is_time(deadline))
 		return end(&w, EINVAL);
-	return end(&w, lock_it(&w, in_ns(deadline)));
+	return end(&w, lock_it(&w, in_ns(deadline), has_spun));
 }
 
 static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
 {
+	struct identity *me = identity_mine();
 	int saved = errno, result = 0;
+	bool has_spun = false;
 
-	if (!take_covered(identity_mine(), lock))
-		result = lock_slowly(lock, deadline);
+	if (!identity_is_idle(me) || !wait_briefly(me, lock, &has_spun))
+		result = lock_slowly(lock, deadline, has_spun);
 	errno = saved;
 	return result;
 }
@@ -253,7 +206,7 @@ static void release(struct identity *me, fondue_spinlock_t *lock)
 
 	wake_release(me, lock);
 	identity_owe_again(me, before);
-	uncover(me, lock);
+	identity_uncover(me, lock);
 }
 
 static int spinlock_unlock(fondue_spinlock_t *lock)
@@ -266,7 +219,8 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 	release(me, lock);
 	if (me->kept == lock) {
 		me->kept = NULL;
-		identity_do(me, identity_nothing(me));
+		identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
+								     identity_nothing(me));
 	} else {
 		identity_name_one_less(me);
 	}

@@ -64,19 +64,22 @@ static void spent_well(struct identity *me)
 
 enum spun { SPUN_GOT, SPUN_OUT, SPUN_RESERVED };
 
-static enum spun spin(struct waiter *w)
+/* @take is tried when the lock is free; inlined, for it decides how long the lock is free. */
+__attribute__((always_inline)) static inline enum spun spin(struct identity *me,
+	fondue_spinlock_t *lock, bool (*take)(struct identity *, fondue_spinlock_t *, void *),
+	void *arg)
 {
 	int reserved = 0, pauses = 1, used = 0;
 
-	while (used < w->me->patience) {
+	while (used < me->patience) {
 		uint32_t word;
 
 		for (int i = 0; i < pauses; i++)
 			pause_once();
 		used += pauses;
-		word = lock_word(w->lock);
-		if (!word && try_word(w, 0)) {
-			spent_well(w->me);
+		word = lock_word(lock);
+		if (!word && take(me, lock, arg)) {
+			spent_well(me);
 			return SPUN_GOT;
 		}
 		if (word_is_reserved(word) && (reserved += pauses) > PATIENCE_RESERVED)
@@ -85,8 +88,56 @@ static enum spun spin(struct waiter *w)
 	}
 	if (reserved)
 		return SPUN_RESERVED;
-	spent_in_vain(w->me);
+	spent_in_vain(me);
+	me->reserved = NULL;
 	return SPUN_OUT;
+}
+
+/* While somebody sleeps: let the kernel wake him if we die. */
+static bool take_covered(struct identity *me, fondue_spinlock_t *lock)
+{
+	if (me->covered || identity_owes(me))
+		return false;
+	identity_hold(me, lock);
+	identity_cover(me, lock);
+	if (lock_word_cas(lock, 0, me->next)) {
+		me->next += WORD_STEP;
+		identity_keep(me, lock);
+		return true;
+	}
+	identity_uncover(me, lock);
+	identity_do(me, FONDUE_DOING_NOTHING);
+	return false;
+}
+
+/* Like the fast path. */
+static bool take_quiet(struct identity *me, fondue_spinlock_t *lock)
+{
+	identity_hold(me, lock);
+	if (fondue_spin_try_quiet_(lock, me->self.word))
+		return true;
+	identity_do(me, FONDUE_DOING_NOTHING);
+	return false;
+}
+
+static inline bool take(struct identity *me, fondue_spinlock_t *lock, void *unused)
+{
+	(void)unused;
+	return lock_wait(lock) ? take_covered(me, lock) : take_quiet(me, lock);
+}
+
+bool wait_briefly(struct identity *me, fondue_spinlock_t *lock, bool *ret_spun)
+{
+	uint32_t word = lock_word(lock);
+
+	*ret_spun = false;
+	if (!word && take(me, lock, NULL))
+		return true;
+	/* not worth spinning for: its owner is dead, or this very thread, by whatever name */
+	if (word_slot(word) && (registry_is_dead(word_slot(word)) || word_slot(word) == me->number))
+		return false;
+	*ret_spun = true;
+	return spin(me, lock, take, NULL) == SPUN_GOT;
 }
 
 /* POLICY 5. We are the head of the queue. Returns when the lock may be had, or it is no use. */
@@ -162,9 +213,9 @@ static bool announce(struct waiter *w, uint32_t *ret_wait)
 		return true;
 	if (!lock_wait_cas(w->lock, wait, wanted))
 		return false;
+	park_barrier(); /* ORDERING (2), (5) */
 	if (wait & WAIT_SLEEP)
 		return true;
-	park_barrier(); /* ORDERING (2) */
 	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
 		begin_turn(w, 0); /* the first sleeper starts the turn */
 	return true;
@@ -184,6 +235,7 @@ static uint32_t replace(struct waiter *w, uint32_t word)
 		return two;
 	/* but somebody has counted on it already: then it is ours */
 	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	park_barrier(); /* ORDERING (5) */
 	w->woken = true;
 	return 0;
 }
@@ -242,6 +294,7 @@ static void give_up(struct waiter *w)
 	if (!w->woken && !w->late)
 		return;
 	wait = __atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
+	park_barrier(); /* ORDERING (5) */
 	if (w->woken && !(wait & WAIT_SLEEP))
 		unpark(w->lock, INT_MAX); /* see arrive() */
 	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
@@ -286,10 +339,16 @@ int wait_try(struct waiter *w)
 	}
 }
 
+static inline bool take_as_waiter(struct identity *me, fondue_spinlock_t *lock, void *w)
+{
+	(void)me;
+	(void)lock;
+	return try_word(w, 0);
+}
+
 int wait_awake(struct waiter *w)
 {
 	uint32_t word = lock_word(w->lock);
-	enum spun spun;
 
 	/* not worth spinning for: it is free, or its owner is dead */
 	if (!word_is_reserved(word)) {
@@ -300,10 +359,5 @@ int wait_awake(struct waiter *w)
 		if (outcome == OUTCOME_INHERITED)
 			return inherit_early(w);
 	}
-	spun = spin(w);
-	if (spun == SPUN_GOT)
-		return 0;
-	if (spun == SPUN_OUT)
-		w->me->reserved = NULL;
-	return EBUSY;
+	return spin(w->me, w->lock, take_as_waiter, w) == SPUN_GOT ? 0 : EBUSY;
 }

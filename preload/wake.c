@@ -142,9 +142,10 @@ static bool put_in_flight(fondue_spinlock_t *lock, uint32_t wait)
 	return true;
 }
 
-/* POLICY 2. Its word has been stored, and @wait loaded after a full barrier: ORDERING (5). */
-static void wake_if_idle(struct identity *me, fondue_spinlock_t *lock, uint32_t wait)
+/* POLICY 2 */
+void wake_after_release(struct identity *me, fondue_spinlock_t *lock)
 {
+	uint32_t wait = lock_wait(lock);
 	struct turn *turn = turn_of(lock);
 	uint64_t now, patience;
 
@@ -167,14 +168,6 @@ static void wake_if_idle(struct identity *me, fondue_spinlock_t *lock, uint32_t 
 	set64(&turn->flight_at, now ? now : now_ns());
 	if (!wake_one(lock))
 		wake_pass_on(lock);
-}
-
-void wake_after_release(struct identity *me, fondue_spinlock_t *lock)
-{
-	if (!(lock_wait(lock) & WAIT_SLEEP))
-		return;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* ORDERING (5) */
-	wake_if_idle(me, lock, lock_wait(lock));
 }
 
 static uint32_t reservation(struct turn *turn, bool quick)
@@ -223,16 +216,14 @@ void wake_release(struct identity *me, fondue_spinlock_t *lock)
 {
 	struct turn *turn = turn_of(lock);
 
-	if (me->has_barrier && !lock_wait(lock)) {
-		__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE); /* ORDERING (2) */
-		__atomic_signal_fence(__ATOMIC_SEQ_CST);
-		wake_after_release(me, lock);
-		return;
-	}
 	if (get(&turn->due) && lock_wait(lock)) {
 		release_reserved(me, lock, turn);
 		return;
 	}
-	(void)__atomic_exchange_n(&lock->word, 0, __ATOMIC_SEQ_CST); /* ORDERING (5) */
-	wake_if_idle(me, lock, __atomic_load_n(&lock->wait, __ATOMIC_SEQ_CST));
+	if (me->has_barrier)
+		__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE); /* ORDERING (2), (5) */
+	else
+		(void)__atomic_exchange_n(&lock->word, 0, __ATOMIC_SEQ_CST);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	wake_after_release(me, lock);
 }

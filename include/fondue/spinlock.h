@@ -70,7 +70,8 @@ struct fondue_self {
 
 #define FONDUE_DOING_NOTHING ((uintptr_t)0) /* the fast path may take a lock */
 #define FONDUE_DOING_OTHER   ((uintptr_t)1) /* it may not */
-#define FONDUE_DOING_NOBODY  ((uintptr_t)2) /* the thread has no identity yet */
+#define FONDUE_DOING_WARY    ((uintptr_t)2) /* nothing, but it would not get far */
+#define FONDUE_DOING_NOBODY  ((uintptr_t)3) /* the thread has no identity yet */
 
 /*
  * struct fondue_holder - what of a thread outlives it, in memory of the whole family

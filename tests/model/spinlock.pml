@@ -154,6 +154,18 @@ inline wake_all_of_life(whose)
 	if :: on_life[3] == whose -> wake_from_life(3) :: else fi;
 #endif
 }
+/* membarrier(2), one processor after the other; l == 1 before, 0 after */
+inline fence_all()
+{
+#if BARRIER && !defined(M_NO_MEMBARRIER)
+	do
+	:: atomic { l <= N -> S("membarrier: one processor more\n"); drain(l); l++ }
+	:: atomic { l > N -> l = 0; break }
+	od
+#else
+	l = 0
+#endif
+}
 inline leave_queues() { on_wait[me] = 0; on_life[me] = 0; r = hit[me]; hit[me] = 0 }
 
 /* The processor writes back a store when it likes. */
@@ -269,16 +281,12 @@ Taken:
 		S("announce: cmpxchg(wait)\n");
 		drain(me);
 		if :: wait != l -> goto Round :: else -> wait = q fi;
-		if :: l & SLEEP -> l = 0; goto Reload :: else -> l = 1 fi
-	}
-#if BARRIER && !defined(M_NO_MEMBARRIER)
-	do
-	:: atomic { l <= N -> S("membarrier: one processor more\n"); drain(l); l++ }
-	:: atomic { l > N -> l = 0; break }
-	od;
-#else
-	l = 0;
+#ifdef M_LANDED_UNFENCED
+		if :: l & SLEEP -> l = 0; goto Reload :: else fi;
 #endif
+		l = 1
+	}
+	fence_all();
 Reload:
 #ifdef M_NO_RELOAD
 	goto Park;
@@ -319,12 +327,15 @@ Replace:
 	}
 	atomic {
 		S("replace: FLIGHT down\n");
+		drain(me);
 		wait = wait & SLEEP;
-#ifndef M_REPLACED_UNREAD
-		woken = 1;
-		goto Round
-#endif
+		l = 1
 	}
+	fence_all();
+#ifndef M_REPLACED_UNREAD
+	woken = 1;
+	goto Round;
+#endif
 
 	/* park() */
 Park:
@@ -470,28 +481,19 @@ Inside:
 			pending[me] = 0;
 #endif
 			q = wait;
-			l = (q == 0);
 			if
-			:: q != 0 && RESERVE -> l = 0; goto Reserve
+			:: q != 0 && RESERVE -> goto Reserve
 			:: q = 0
 			fi
 		}
-		atomic {
-			S("unlock: xchg(word, 0), or a store where nobody slept\n");
-			leave();
-			if :: TSO && BARRIER && l -> buffered = me :: else -> drain(me); word = 0 fi
-		}
+		atomic { S("unlock: word = 0, slowly\n"); leave(); if :: TSO && BARRIER -> buffered = me :: else -> word = 0 fi }
 	fi;
 
-	/* wake_after_release(); wake_if_idle() */
+	/* wake_after_release() */
 	atomic {
-		l = 0;
 		S("released: load wait\n");
 #ifndef M_WAKER_OWES_NOTHING
 		pending[me] = 1;
-#endif
-#ifndef M_RELEASED_UNFENCED
-		drain(me);
 #endif
 		q = wait;
 		if
@@ -598,14 +600,15 @@ GiveUp:
 	:: !woken && !late -> goto Idle
 	:: else
 	fi;
-	atomic { S("give up: FLIGHT down\n"); l = woken && !(wait & SLEEP); woken = 0; late = 0; wait = wait & SLEEP }
+	atomic { S("give up: FLIGHT down\n"); drain(me); q = woken && !(wait & SLEEP); woken = 0; late = 0; wait = wait & SLEEP; l = 1 }
+	fence_all();
 #ifndef M_SLEEP_FORGOTTEN
 	if
-	:: l -> atomic { l = 0; S("give up: SLEEP is gone: wake all\n"); wake_all_of_wait() }
+	:: q -> atomic { q = 0; S("give up: SLEEP is gone: wake all\n"); wake_all_of_wait() }
 	:: else
 	fi;
 #endif
-	l = 0;
+	q = 0;
 	atomic { S("give up: load word\n"); if :: SLOT(word) != 0 -> goto Idle :: else fi }
 #ifdef M_GIVE_UP_SILENTLY
 	goto Idle;
