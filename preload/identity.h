@@ -47,10 +47,16 @@ static inline bool identity_is_valid(const struct identity *me)
 	return me->self.doing != FONDUE_DOING_NOBODY;
 }
 
-/* Does it hold no lock, nor is about to? Then the fast path's short way is open to it. */
+/* May the fast path take a lock for it? So its holder is free to name one. */
 static inline bool identity_is_idle(const struct identity *me)
 {
 	return me->self.doing == FONDUE_DOING_NOTHING || me->self.doing == FONDUE_DOING_WARY;
+}
+
+/* Does it hold a lock, or is it about to? */
+static inline bool identity_is_busy(const struct identity *me)
+{
+	return me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more;
 }
 
 /* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */

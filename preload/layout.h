@@ -79,8 +79,9 @@ struct registry {
 	uint32_t version;
 	_Atomic uint32_t used;	 /* slots below have been somebody's */
 	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
-	_Atomic uint32_t life;	 /* which int of a life is its futex, and 1; 0: not known yet */
-	uint8_t spare[40];
+	uint32_t life;		 /* which int of a life is its futex; constant, as the next */
+	uint32_t can_die;	 /* 0: there are no robust mutexes, so no slots */
+	uint8_t spare[36];
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS];
 };

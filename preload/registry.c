@@ -16,6 +16,36 @@
 
 struct registry *registry;
 
+/* Which int of a life the kernel marks; of a process, for registry->life has busy neighbours. */
+static unsigned life_int;
+
+static bool make_life(pthread_mutex_t *life)
+{
+	pthread_mutexattr_t robust;
+
+	return !pthread_mutexattr_init(&robust) &&
+	       !pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED) &&
+	       !pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) &&
+	       !pthread_mutex_init(life, &robust);
+}
+
+/* Which one is the futex is libc's business: the first that locking changes. */
+static bool find_life(void)
+{
+	pthread_mutex_t life, unlocked;
+	const uint32_t *before = (const uint32_t *)&unlocked, *after = (const uint32_t *)&life;
+
+	if (!make_life(&life))
+		return false;
+	unlocked = life;
+	if (pthread_mutex_lock(&life))
+		return false;
+	for (life_int = 0; after[life_int] == before[life_int]; life_int++)
+		;
+	pthread_mutex_unlock(&life);
+	return true;
+}
+
 bool registry_create(void)
 {
 	long at;
@@ -29,39 +59,21 @@ bool registry_create(void)
 	registry = (struct registry *)at;
 	registry->magic = REGISTRY_MAGIC;
 	registry->version = REGISTRY_VERSION;
+	registry->can_die = find_life();
+	registry->life = life_int;
 	atomic_store_explicit(&registry->used, SLOT_FIRST, memory_order_relaxed);
 	return true;
 }
 
-/* Which int of a mutex is the futex is libc's business: the first that locking changes. */
-static unsigned find_life(const pthread_mutex_t *unlocked, const pthread_mutex_t *locked)
-{
-	const uint32_t *before = (const uint32_t *)unlocked, *after = (const uint32_t *)locked;
-	unsigned i = 0;
-
-	while (i < sizeof(*locked) / sizeof(*after) - 1 && after[i] == before[i])
-		i++;
-	return i;
-}
-
-/* Of a slot that has been claimed: so it is known. */
 _Atomic uint32_t *registry_life(uint32_t number)
 {
-	/* relaxed: the same value whoever stores it */
-	unsigned life = atomic_load_explicit(&registry->life, memory_order_relaxed);
-
-	return (_Atomic uint32_t *)&registry->slots[number].life + (life - 1);
-}
-
-static bool is_life_known(void)
-{
-	return atomic_load_explicit(&registry->life, memory_order_relaxed) != 0;
+	return (_Atomic uint32_t *)&registry->slots[number].life + life_int;
 }
 
 bool registry_is_dead(uint32_t number)
 {
 	/* acquire: what it wrote last; the kernel's marking is a full barrier */
-	return registry && number < SLOT_ANONYMOUS && is_life_known() &&
+	return registry && number < SLOT_ANONYMOUS &&
 	       (atomic_load_explicit(registry_life(number), memory_order_acquire) & LIFE_ENDED);
 }
 
@@ -121,7 +133,7 @@ static uint32_t find_dead(uint32_t looks)
 {
 	uint32_t used = atomic_load_explicit(&registry->used, memory_order_relaxed);
 
-	if (!is_life_known() || used == SLOT_FIRST)
+	if (used == SLOT_FIRST)
 		return 0;
 	for (uint32_t i = 0; i < looks && i < used - SLOT_FIRST; i++) {
 		uint32_t at = atomic_fetch_add_explicit(
@@ -134,26 +146,6 @@ static uint32_t find_dead(uint32_t looks)
 	return 0;
 }
 
-static bool make_life(uint32_t number)
-{
-	pthread_mutex_t *life = &registry->slots[number].life, unlocked;
-	pthread_mutexattr_t robust;
-
-	if (pthread_mutexattr_init(&robust) ||
-		pthread_mutexattr_setpshared(&robust, PTHREAD_PROCESS_SHARED) ||
-		pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST) ||
-		pthread_mutex_init(life, &robust))
-		return false;
-	unlocked = *life;
-	if (pthread_mutex_lock(life))
-		return false;
-	if (!is_life_known())
-		atomic_store_explicit(&registry->life, find_life(&unlocked, life) + 1,
-			memory_order_relaxed);
-	sign_life(number);
-	return true;
-}
-
 /* Killed before its life is locked, a fresh slot is lost: one of many, for an instant. */
 static uint32_t claim_fresh(void)
 {
@@ -164,14 +156,18 @@ static uint32_t claim_fresh(void)
 			return 0;
 	while (!atomic_compare_exchange_weak_explicit(&registry->used, &number, number + 1,
 		memory_order_relaxed, memory_order_relaxed));
-	return make_life(number) ? number : 0;
+	if (!make_life(&registry->slots[number].life) ||
+		pthread_mutex_lock(&registry->slots[number].life))
+		return 0;
+	sign_life(number);
+	return number;
 }
 
 uint32_t registry_claim(void)
 {
 	uint32_t number;
 
-	if (!registry)
+	if (!registry || !registry->can_die)
 		return SLOT_ANONYMOUS;
 	number = find_dead(LOOKS);
 	if (!number)

@@ -102,11 +102,11 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 		return false;
 	if (is_mine(me, lock)) {
 		/* or its parent's, or a sibling's: it may be the child of a bare system call */
-		if (me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more || !identity_notice_fork())
+		if (identity_is_busy(me) || !identity_notice_fork())
 			return false;
 		me = identity_get();
 	}
-	w->nested = me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more;
+	w->nested = identity_is_busy(me);
 	if (!w->nested)
 		identity_do(me, FONDUE_DOING_OTHER);
 	w->me = me;
