@@ -200,30 +200,34 @@ static int spinlock_trylock(fondue_spinlock_t *lock)
 	return result;
 }
 
-static void release(struct identity *me, fondue_spinlock_t *lock)
+/* The word names its slot no more; nor does the thread say so. */
+static void forget(struct identity *me, fondue_spinlock_t *lock)
 {
-	void *before = identity_owe(me, lock);
-
-	wake_release(me, lock);
-	identity_owe_again(me, before);
-	identity_uncover(me, lock);
+	FONDUE_IN_ORDER_();
+	if (me->kept != lock) {
+		identity_name_one_less(me);
+		return;
+	}
+	me->kept = NULL;
+	identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
+							     identity_nothing(me));
 }
 
 static int spinlock_unlock(fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_mine();
 	int saved = errno;
+	bool reserved;
+	void *before;
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
-	release(me, lock);
-	if (me->kept == lock) {
-		me->kept = NULL;
-		identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
-								     identity_nothing(me));
-	} else {
-		identity_name_one_less(me);
-	}
+	before = identity_owe(me, lock);
+	wake_store(me, lock, &reserved);
+	forget(me, lock);
+	wake_after_store(me, lock, reserved);
+	identity_owe_again(me, before);
+	identity_uncover(me, lock);
 	errno = saved;
 	return 0;
 }
@@ -235,7 +239,10 @@ static void spinlock_released(fondue_spinlock_t *lock)
 	int saved = errno;
 	void *before = identity_owe(me, lock);
 
-	wake_after_release(me, lock);
+	/* a slot that names no lock is not lost, should we die in here; @doing is for the header */
+	FONDUE_SET_(me->self.holder->lock, 0);
+	FONDUE_IN_ORDER_();
+	wake_after_store(me, lock, false);
 	identity_owe_again(me, before);
 	errno = saved;
 }

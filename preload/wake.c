@@ -143,7 +143,7 @@ static bool put_in_flight(fondue_spinlock_t *lock, uint32_t wait)
 }
 
 /* POLICY 2 */
-void wake_after_release(struct identity *me, fondue_spinlock_t *lock)
+static void wake_if_idle(struct identity *me, fondue_spinlock_t *lock)
 {
 	uint32_t wait = lock_wait(lock);
 	struct turn *turn = turn_of(lock);
@@ -182,12 +182,12 @@ static uint32_t reservation(struct turn *turn, bool quick)
 	return count | (get(&turn->busy) ? RESERVED_PAIR : 0);
 }
 
-/* POLICY 3, or 5 when @quick. The store to the word is the release. */
-static void release_reserved(struct identity *me, fondue_spinlock_t *lock, struct turn *turn)
+/* POLICY 3, or 5 when it is quick. The store to the word is the release. */
+static void reserve(struct identity *me, fondue_spinlock_t *lock, struct turn *turn)
 {
 	uint64_t now = now_ns();
 	bool quick = get(&turn->due) == DUE_QUICK;
-	uint32_t word = reservation(turn, quick), wait;
+	uint32_t word = reservation(turn, quick);
 
 	set(&turn->due, DUE_NOTHING);
 	set64(&turn->reserved_at, now);
@@ -197,7 +197,12 @@ static void release_reserved(struct identity *me, fondue_spinlock_t *lock, struc
 	}
 	me->reserved = lock;
 	(void)__atomic_exchange_n(&lock->word, word, __ATOMIC_SEQ_CST); /* ORDERING (3) */
-	wait = __atomic_load_n(&lock->wait, __ATOMIC_SEQ_CST);
+}
+
+static void wake_heir(fondue_spinlock_t *lock)
+{
+	uint32_t wait = __atomic_load_n(&lock->wait, __ATOMIC_SEQ_CST);
+
 	while (wait & WAIT_SLEEP) {
 		if (wait & WAIT_FLIGHT)
 			return; /* he will find the reservation */
@@ -212,18 +217,24 @@ static void release_reserved(struct identity *me, fondue_spinlock_t *lock, struc
 	wake_pass_on(lock);
 }
 
-void wake_release(struct identity *me, fondue_spinlock_t *lock)
+void wake_store(struct identity *me, fondue_spinlock_t *lock, bool *ret_reserved)
 {
 	struct turn *turn = turn_of(lock);
 
-	if (get(&turn->due) && lock_wait(lock)) {
-		release_reserved(me, lock, turn);
-		return;
-	}
-	if (me->has_barrier)
+	*ret_reserved = get(&turn->due) && lock_wait(lock);
+	if (*ret_reserved)
+		reserve(me, lock, turn);
+	else if (me->has_barrier)
 		__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE); /* ORDERING (2), (5) */
 	else
 		(void)__atomic_exchange_n(&lock->word, 0, __ATOMIC_SEQ_CST);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	wake_after_release(me, lock);
+}
+
+void wake_after_store(struct identity *me, fondue_spinlock_t *lock, bool reserved)
+{
+	if (reserved)
+		wake_heir(lock);
+	else
+		wake_if_idle(me, lock);
 }

@@ -19,11 +19,12 @@ enum due {
 
 struct turn *turn_of(const fondue_spinlock_t *lock);
 
-/* Release it, which the caller holds. */
-void wake_release(struct identity *me, fondue_spinlock_t *lock);
-
-/* It has been released: see that a sleeper gets going if nobody takes it. Under identity_owe(). */
-void wake_after_release(struct identity *me, fondue_spinlock_t *lock);
+/*
+ * Release it, which the caller holds: the store; what is to be done after it. The caller's
+ * slot is not named any more in between. Return: *ret_reserved, for the second.
+ */
+void wake_store(struct identity *me, fondue_spinlock_t *lock, bool *ret_reserved);
+void wake_after_store(struct identity *me, fondue_spinlock_t *lock, bool reserved);
 
 /* Woken, and going away without the lock: let another have the wake. Under identity_owe(). */
 void wake_pass_on(fondue_spinlock_t *lock);
