@@ -47,15 +47,21 @@
 /* Hints beside a lock of eight bytes: more than the locks that are fought over at once. */
 #define TURNS 256
 
-/* One thread. Two cache lines: neighbours in the array do not meet, nor does the prefetcher. */
+/*
+ * One thread. The first cache line is written with every acquisition, the second is read by
+ * all who find a lock taken: together, each of them would take the line from the other.
+ */
 struct slot {
 	struct fondue_holder holder; /* written by the thread; when it is dead, by its heirs */
 	_Atomic uint32_t pid;	     /* in the thread's own pid namespace; by the thread */
-	pthread_mutex_t life;	     /* robust; locked by the thread from claim to end */
 	_Atomic uint32_t tid;	     /* as pid */
+	uint8_t spare[40];
+	pthread_mutex_t life; /* robust; locked by the thread from claim to end */
+	uint8_t spare_here[64 - sizeof(pthread_mutex_t)];
 } __attribute__((aligned(128)));
 
-_Static_assert(sizeof(struct slot) == 128, "a slot is two cache lines");
+_Static_assert(sizeof(struct slot) == 128 && offsetof(struct slot, life) == 64,
+	"a slot is two cache lines");
 
 /*
  * The clock of a lock's turns: see spinlock.c. Found by hashing the lock's address; locks
