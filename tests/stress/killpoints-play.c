@@ -271,8 +271,6 @@ static bool die_once(const struct scenario *scenario, unsigned n)
 	if (!survivors_get_it() || !is_told_right(0) || !is_told_right(1))
 		return false;
 	measure();
-	if (point.took > LOST)
-		return broken("a sleeper got it very late");
 	return atomic_load(&stage->errors) == 0 || broken("a lock call failed");
 }
 
@@ -347,6 +345,8 @@ static bool die_and_count(const struct scenario *scenario, unsigned n)
 		return false;
 	if (point.took > LEFT && !die(scenario, n))
 		return false;
+	if (point.took > LOST)
+		return broken("a sleeper got it very late");
 	if (point.took > LEFT)
 		remember();
 	count();
