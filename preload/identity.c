@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "identity.h"
+#include "born.h"
 #include "lockword.h"
 #include "log.h"
 #include "park.h"
@@ -27,8 +28,9 @@ struct identity *identity_mine(void)
 
 void identity_hold(struct identity *me, fondue_spinlock_t *lock)
 {
-	FONDUE_SET_(me->self.holder->lock, (uintptr_t)lock);
 	FONDUE_SET_(me->self.doing, (uintptr_t)lock);
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(me->self.holder->lock, (uintptr_t)lock);
 	FONDUE_IN_ORDER_();
 }
 
@@ -40,17 +42,18 @@ void identity_do(struct identity *me, uintptr_t doing)
 	FONDUE_IN_ORDER_();
 }
 
+/* The holder's copy is for heirs only: a child that nobody told of may write to it, too. */
 void identity_name_one_more(struct identity *me)
 {
-	FONDUE_SET_(me->self.holder->more, me->self.holder->more + 1);
+	FONDUE_SET_(me->self.holder->more, ++me->more);
 	FONDUE_IN_ORDER_();
 }
 
 void identity_name_one_less(struct identity *me)
 {
 	FONDUE_IN_ORDER_();
-	if (me->self.holder->more) /* a child that nobody told of may share it */
-		FONDUE_SET_(me->self.holder->more, me->self.holder->more - 1);
+	if (me->more)
+		FONDUE_SET_(me->self.holder->more, --me->more);
 }
 
 uintptr_t identity_nothing(const struct identity *me)
@@ -172,9 +175,35 @@ void identity_forget(void)
 	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
+/*
+ * A byte that is 1 where identities were made, and 0 in every child, whoever forked it. The
+ * child of a vfork() finds it as it was: it uses its parent's memory, and must leave the
+ * identity in it alone. NULL: no such page is to be had.
+ */
+static _Atomic(volatile uint8_t *) here;
+
+static void be_here(void)
+{
+	volatile uint8_t *page = here, *none = NULL;
+
+	if (!page) {
+		page = born_empty(1);
+		if (!page)
+			return;
+		/* lost to another thread: a page, once */
+		if (!atomic_compare_exchange_strong(&here, &none, page))
+			page = none;
+	}
+	*page = 1;
+}
+
 bool identity_notice_fork(void)
 {
-	if (!identity_is_valid(&mine) || mine.pid == sys_call(SYS_getpid))
+	volatile uint8_t *page = here;
+
+	if (!identity_is_valid(&mine))
+		return false;
+	if (page ? *page : mine.pid == sys_call(SYS_getpid))
 		return false;
 	identity_forget();
 	return true;
@@ -230,7 +259,8 @@ static void fill(struct identity *me)
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
 	me->covered = me->kept = me->reserved = NULL;
 	me->patience = PATIENCE_MAX;
-	me->self.holder->more = 0;
+	me->more = me->self.holder->more = 0;
+	be_here();
 	identity_do(me, identity_nothing(me));
 }
 

@@ -3,9 +3,10 @@
  * identity.h - what the calling thread is to the locks of the family
  *
  * The private half of a slot, thread-local. A forked child has a copy of its parent's, which
- * is thrown away by an atfork handler, and by the hooks of _Fork() and clone(): the child gets a slot of its own with the first lock
- * that it takes. Of a bare system call nobody tells: such a child signs its locks as its
- * parent, until it has to wait for one; then its number is looked at.
+ * is thrown away by an atfork handler, and by the hooks of _Fork() and clone(): the child
+ * gets a slot of its own with the first lock that it takes. Of a bare system call nobody
+ * tells: such a child signs its locks as its parent, until it has to wait for one; then it
+ * is looked whether this is the memory that the identity was made in.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct identity {
 	struct fondue_self self; /* what the header knows; first */
 	uint32_t number;	 /* of the slot */
 	uint32_t next;		 /* what the runtime's next acquisition stores */
+	uint32_t more;		 /* so many locks it holds that the holder does not name */
 	pid_t pid;		 /* of the process that it was given in */
 	bool has_barrier;	 /* membarrier(2) reaches this process: unlocking needs none */
 	/* the thread's robust_list_head, what the kernel adds to entries; NULL: none */
@@ -56,7 +58,7 @@ static inline bool identity_is_idle(const struct identity *me)
 /* Does it hold a lock, or is it about to? */
 static inline bool identity_is_busy(const struct identity *me)
 {
-	return me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->self.holder->more;
+	return me->self.doing > FONDUE_DOING_NOBODY || me->kept || me->more;
 }
 
 /* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */
@@ -92,7 +94,8 @@ void identity_owe_again(struct identity *me, void *before);
 
 /*
  * The thread holds @lock, and somebody sleeps who perhaps watches another owner: let the
- * kernel wake him if we die. Until uncovered; a second lock is not covered, too.
+ * kernel wake him if we die. Until uncovered. One lock at a time, and not while it waits for
+ * another, or releases it.
  */
 void identity_cover(struct identity *me, fondue_spinlock_t *lock);
 void identity_uncover(struct identity *me, fondue_spinlock_t *lock);

@@ -35,7 +35,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 1
+#define REGISTRY_VERSION 2
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536
@@ -85,9 +85,8 @@ struct registry {
 	uint32_t version;
 	_Atomic uint32_t used;	 /* slots below have been somebody's */
 	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
-	uint32_t life;		 /* which int of a life is its futex; constant, as the next */
-	uint32_t can_die;	 /* 0: there are no robust mutexes, so no slots */
-	uint8_t spare[36];
+	uint32_t life; /* which int of a life is its futex; constant since the first claim */
+	uint8_t spare[40];
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS];
 };

@@ -121,7 +121,7 @@ bool park_has_barrier(void)
 	return sys_call(SYS_membarrier, MEMBARRIER_REGISTER, 0, 0) == 0;
 }
 
-void park_barrier(void)
+bool park_barrier(void)
 {
-	(void)sys_call(SYS_membarrier, MEMBARRIER_EXPEDITED, 0, 0);
+	return sys_call(SYS_membarrier, MEMBARRIER_EXPEDITED, 0, 0) == 0;
 }

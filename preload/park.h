@@ -31,4 +31,5 @@ long unpark(fondue_spinlock_t *lock, int count);
  * the kernel once in a family; to be asked again in each process that is to take part.
  */
 bool park_has_barrier(void);
-void park_barrier(void);
+/* Return: false: a sandbox refuses it now, and there was none. */
+bool park_barrier(void);

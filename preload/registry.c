@@ -34,15 +34,20 @@ static bool find_life(void)
 {
 	pthread_mutex_t life, unlocked;
 	const uint32_t *before = (const uint32_t *)&unlocked, *after = (const uint32_t *)&life;
+	unsigned i = 0;
 
 	if (!make_life(&life))
 		return false;
 	unlocked = life;
 	if (pthread_mutex_lock(&life))
 		return false;
-	for (life_int = 0; after[life_int] == before[life_int]; life_int++)
-		;
+	while (i < sizeof(life) / sizeof(*after) && after[i] == before[i])
+		i++;
 	pthread_mutex_unlock(&life);
+	if (i == sizeof(life) / sizeof(*after))
+		return false;
+	life_int = i;
+	registry->life = i;
 	return true;
 }
 
@@ -59,8 +64,6 @@ bool registry_create(void)
 	registry = (struct registry *)at;
 	registry->magic = REGISTRY_MAGIC;
 	registry->version = REGISTRY_VERSION;
-	registry->can_die = find_life();
-	registry->life = life_int;
 	atomic_store_explicit(&registry->used, SLOT_FIRST, memory_order_relaxed);
 	return true;
 }
@@ -163,11 +166,21 @@ static uint32_t claim_fresh(void)
 	return number;
 }
 
+/* Not at start: a sanitizer's mutexes are not ready then. Twice at worst, and no harm. */
+static bool is_life_known(void)
+{
+	static _Atomic int known; /* 1, or -1: there are no robust mutexes */
+
+	if (!known)
+		known = find_life() ? 1 : -1;
+	return known > 0;
+}
+
 uint32_t registry_claim(void)
 {
 	uint32_t number;
 
-	if (!registry || !registry->can_die)
+	if (!registry || !is_life_known())
 		return SLOT_ANONYMOUS;
 	number = find_dead(LOOKS);
 	if (!number)

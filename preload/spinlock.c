@@ -36,7 +36,9 @@
  * nobody, so it takes the lock only where `wait` is 0 at the same instant: whoever sleeps
  * later sees that owner. A waker's, a waiter's: as a covered owner's, for as long as they
  * are in here: a wake does not die with its bearer. Left to the backstop, for no sleep is
- * longer than BACKSTOP_NS: a wake by the kernel that finds nobody asleep yet.
+ * longer than BACKSTOP_NS: a wake by the kernel that finds nobody asleep yet; and an owner
+ * whom nobody watches, while its one list_op_pending is taken by a second lock, or by
+ * a robust mutex that it locks or unlocks inside.
  *
  * ORDERING.
  *
@@ -50,8 +52,9 @@
  *      sleep; else the owner's load is after P and sees SLEEP. A second waiter that finds
  *      SLEEP up but P not done yet may miss the release; then the first, after P, sees the
  *      lock free and takes it, and its own release wakes the second, as does its
- *      list_op_pending if it dies before. Without membarrier every unlock is a full
- *      barrier: keys are 0, and all come by wake_release().
+ *      list_op_pending if it dies before. In a process without membarrier
+ *      every unlock comes by here and is a full barrier; and who waits there, for owners
+ *      elsewhere that are none, looks again soon (STALE_NS).
  *  (3) RESERVED is stored by an exchange, then wait is loaded; a waiter that lands without
  *      the lock takes FLIGHT down by a locked operation, then loads word. So either the
  *      releaser sees FLIGHT gone and wakes the head, or the waiter sees RESERVED.
@@ -81,7 +84,7 @@ static void got(struct waiter *w)
 
 	if (!w->nested && (is_watched || !w->me->has_barrier))
 		identity_keep(w->me, w->lock);
-	if (is_watched)
+	if (is_watched && !w->owed)
 		identity_cover(w->me, w->lock);
 }
 
@@ -200,17 +203,33 @@ static int spinlock_trylock(fondue_spinlock_t *lock)
 	return result;
 }
 
+/* From here on it is as one that the fast path releases, for a signal handler, too. */
+static void *begin_release(struct identity *me, fondue_spinlock_t *lock)
+{
+	void *before = identity_owe(me, lock);
+
+	if (me->covered == lock) {
+		me->covered = NULL;
+		before = NULL;
+	}
+	if (me->kept == lock) {
+		FONDUE_SET_(me->self.doing, (uintptr_t)lock);
+		FONDUE_IN_ORDER_();
+		me->kept = NULL;
+	}
+	FONDUE_IN_ORDER_();
+	return before;
+}
+
 /* The word names its slot no more; nor does the thread say so. */
 static void forget(struct identity *me, fondue_spinlock_t *lock)
 {
 	FONDUE_IN_ORDER_();
-	if (me->kept != lock) {
+	if (me->self.doing != (uintptr_t)lock)
 		identity_name_one_less(me);
-		return;
-	}
-	me->kept = NULL;
-	identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
-							     identity_nothing(me));
+	else
+		identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
+								     identity_nothing(me));
 }
 
 static int spinlock_unlock(fondue_spinlock_t *lock)
@@ -222,12 +241,11 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
-	before = identity_owe(me, lock);
+	before = begin_release(me, lock);
 	wake_store(me, lock, &reserved);
 	forget(me, lock);
 	wake_after_store(me, lock, reserved);
 	identity_owe_again(me, before);
-	identity_uncover(me, lock);
 	errno = saved;
 	return 0;
 }

@@ -16,7 +16,8 @@
 #define BACKSTOP_NS 50000000
 /*
  * A reservation so old is taken by whoever comes, ns: he who was woken for it is stopped, say,
- * or died before. Whoever falls asleep at a reserved lock looks again then.
+ * or died before. Whoever falls asleep at a reserved lock looks again then; so does whoever
+ * has no barrier.
  */
 #define STALE_NS 5000000
 /* A reservation whose age is beyond this was seen together with another lock's clock, ns. */
@@ -63,10 +64,11 @@ static void spent_well(struct identity *me)
 		me->patience = PATIENCE_MAX;
 }
 
-enum spun { SPUN_GOT, SPUN_OUT, SPUN_RESERVED };
-
-/* @take is tried when the lock is free; inlined, for it decides how long the lock is free. */
-__attribute__((always_inline)) static inline enum spun spin(struct identity *me,
+/*
+ * @take is tried when the lock is free; inlined, for it decides how long the lock is free.
+ * Return: has it been taken?
+ */
+__attribute__((always_inline)) static inline bool spin(struct identity *me,
 	fondue_spinlock_t *lock, bool (*take)(struct identity *, fondue_spinlock_t *, void *),
 	void *arg)
 {
@@ -79,16 +81,16 @@ __attribute__((always_inline)) static inline enum spun spin(struct identity *me,
 		word = lock_word(lock);
 		if (!word && take(me, lock, arg)) {
 			spent_well(me);
-			return SPUN_GOT;
+			return true;
 		}
 		if (word_is_reserved(word) && reserved++ > PATIENCE_RESERVED)
-			return SPUN_RESERVED;
+			return false;
 	}
 	if (reserved)
-		return SPUN_RESERVED;
+		return false;
 	spent_in_vain(me);
 	me->reserved = NULL;
-	return SPUN_OUT;
+	return false;
 }
 
 /* While somebody sleeps: let the kernel wake him if we die. */
@@ -132,10 +134,10 @@ bool wait_briefly(struct identity *me, fondue_spinlock_t *lock, bool *ret_spun)
 	if (!word && take(me, lock, NULL))
 		return true;
 	/* not worth spinning for: its owner is dead, or this very thread, by whatever name */
-	if (word_slot(word) && (registry_is_dead(word_slot(word)) || word_slot(word) == me->number))
+	if (word_slot(word) == me->number || registry_is_dead(word_slot(word)))
 		return false;
 	*ret_spun = true;
-	return spin(me, lock, take, NULL) == SPUN_GOT;
+	return spin(me, lock, take, NULL);
 }
 
 /* POLICY 5. We are the head of the queue. Returns when the lock may be had, or it is no use. */
@@ -198,6 +200,11 @@ static enum outcome attempt(struct waiter *w, uint32_t word)
 	return OUTCOME_INHERITED;
 }
 
+static void barrier(struct waiter *w)
+{
+	w->blind |= !park_barrier();
+}
+
 /* SLEEP goes up, and FLIGHT down if it was ours. Return: may we sleep on *ret_wait? */
 static bool announce(struct waiter *w, uint32_t *ret_wait)
 {
@@ -211,7 +218,7 @@ static bool announce(struct waiter *w, uint32_t *ret_wait)
 		return true;
 	if (!lock_wait_cas(w->lock, wait, wanted))
 		return false;
-	park_barrier(); /* ORDERING (2), (5) */
+	barrier(w); /* ORDERING (2), (5) */
 	if (wait & WAIT_SLEEP)
 		return true;
 	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
@@ -233,7 +240,7 @@ static uint32_t replace(struct waiter *w, uint32_t word)
 		return two;
 	/* but somebody has counted on it already: then it is ours */
 	(void)__atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
-	park_barrier(); /* ORDERING (5) */
+	barrier(w); /* ORDERING (5) */
 	w->woken = true;
 	return 0;
 }
@@ -258,7 +265,7 @@ static void sleep_on(struct waiter *w, uint64_t deadline)
 		return;
 	if (!word)
 		return;
-	longest = word_is_reserved(word) ? STALE_NS : BACKSTOP_NS;
+	longest = word_is_reserved(word) || w->blind ? STALE_NS : BACKSTOP_NS;
 	awake = park(w->lock, wait, word_slot(word), earlier(w->now + longest, deadline));
 	/* of several wakes FUTEX_WAITV tells the last: a death may hide one on the lock */
 	w->woken = awake == AWAKE_WOKEN || awake == AWAKE_DEATH;
@@ -294,7 +301,7 @@ static void give_up(struct waiter *w)
 	if (!w->woken && !w->late)
 		return;
 	wait = __atomic_fetch_and(&w->lock->wait, ~WAIT_FLIGHT, __ATOMIC_SEQ_CST);
-	park_barrier(); /* ORDERING (5) */
+	barrier(w); /* ORDERING (5) */
 	if (w->woken && !(wait & WAIT_SLEEP))
 		unpark(w->lock, INT_MAX); /* see arrive() */
 	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
@@ -359,5 +366,5 @@ int wait_awake(struct waiter *w)
 		if (outcome == OUTCOME_INHERITED)
 			return inherit_early(w);
 	}
-	return spin(w->me, w->lock, take_as_waiter, w) == SPUN_GOT ? 0 : EBUSY;
+	return spin(w->me, w->lock, take_as_waiter, w) ? 0 : EBUSY;
 }

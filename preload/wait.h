@@ -19,6 +19,7 @@ struct waiter {
 	bool woken, late; /* how the last sleep ended */
 	bool landed;	  /* took a reservation: its flight is over */
 	bool owes_none;	  /* ... but another's still counts on FLIGHT */
+	bool blind;	  /* it had no barrier, and may miss a release */
 };
 
 /* Without waiting. Return: 0, EOWNERDEAD, or EBUSY. */

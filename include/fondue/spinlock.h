@@ -28,6 +28,8 @@
  *  - Errors are returned, positive, as pthread_* does; errno is left alone. Whoever
  *    ignores the result of fondue_spin_lock() treats EOWNERDEAD as success, which it is.
  *  - Misaligned (in a packed structure, say) it does not work.
+ *  - Unlocking looks at the lock once more after the next owner may have it. Its memory may
+ *    be unmapped or used for something else when all who have released it have returned.
  *
  * C99 to C23 and C++11 to C++20, gcc and clang.
  */
@@ -59,12 +61,13 @@ typedef struct fondue_spinlock {
  * struct fondue_self - the calling thread, as the lock sees it: thread-local, the runtime's
  */
 struct fondue_self {
-	struct fondue_holder *holder;
+	uintptr_t reserved; /* nothing at address 0, without a runtime: see FONDUE_MINE_ */
 	/*
 	 * The lock that the thread holds or is about to take, or FONDUE_DOING_*. A forked child
 	 * is nobody, too: it gets an identity of its own with its first lock.
 	 */
 	uintptr_t doing;
+	struct fondue_holder *holder;
 	uint32_t word; /* what the fast path stores in a lock; the same each time */
 } __attribute__((aligned(16)));
 
@@ -117,9 +120,9 @@ FONDUE_INLINE_ int fondue_spin_try_word_(fondue_spinlock_t *lock, uint32_t word)
 
 /*
  * Both halves at once: free, and nobody asleep. While somebody sleeps the kernel must know
- * whom to wake should the owner die, and that is the runtime's business; so is whoever goes
- * to sleep later, for he sees this owner. It is one transfer of the cache line, too, where a
- * look at `wait` before would be two.
+ * whom to wake should the owner die, and that is the runtime's business. Whoever goes to
+ * sleep later sees this owner, and watches him. It is one transfer of the cache line, too,
+ * where a look at `wait` before would be two.
  */
 FONDUE_INLINE_ int fondue_spin_try_quiet_(fondue_spinlock_t *lock, uint32_t word)
 {
@@ -169,22 +172,28 @@ FONDUE_INLINE_ char *fondue_thread_(void)
 #if defined(__x86_64__) && defined(__LP64__) && defined(__clang__)
 #define FONDUE_THREAD_LOCAL_ __attribute__((address_space(257)))
 #elif defined(__x86_64__) && defined(__LP64__) && defined(__SEG_FS) &&                      \
-	!defined(__cplusplus) && !defined(__STRICT_ANSI__)
+	!defined(__cplusplus) && !defined(__STRICT_ANSI__) &&                            \
+	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&               \
+	!defined(__SANITIZE_HWADDRESS__) /* whose checks take it for a plain address */
 #define FONDUE_THREAD_LOCAL_ __seg_fs
 #endif
 #ifdef FONDUE_THREAD_LOCAL_
-#define FONDUE_MINE_(at) ((fondue_mine_ *)(at))
+#define FONDUE_SELF_() FONDUE_SELF_AT_
 #else
 #define FONDUE_THREAD_LOCAL_
-#define FONDUE_MINE_(at) ((fondue_mine_ *)(void *)(fondue_thread_() + (at)))
+#define FONDUE_SELF_() ((uintptr_t)fondue_thread_() + FONDUE_SELF_AT_)
 #endif
-typedef FONDUE_THREAD_LOCAL_ struct fondue_self fondue_mine_;
+/* A field of it: by its address, which is never 0, for a sanitizer looks at that. */
+#define FONDUE_MINE_(self, type, field)                                                  \
+	(*(type FONDUE_THREAD_LOCAL_ *)((self) + offsetof(struct fondue_self, field)))
 
 /*
  * Without a runtime the thread pointer itself is taken for a struct fondue_self. On x86-64
  * this saves a test: `doing` is a pointer of libc's then, neither 0 nor a lock.
  */
-#if defined(__x86_64__) && defined(__LP64__)
+#if !defined(__ELF__) || !defined(__GNUC__) || defined(FONDUE_DISABLE)
+#define FONDUE_HAS_SELF_ 0
+#elif defined(__x86_64__) && defined(__LP64__)
 #define FONDUE_HAS_SELF_ 1
 #else
 #define FONDUE_HAS_SELF_ (FONDUE_SELF_AT_ != 0)
@@ -284,41 +293,67 @@ FONDUE_OUTLINE_ int fondue_plain_unlock_(fondue_spinlock_t *lock)
 
 /*
  * The fast path. The holder is written before the word, so that no slot is ever named
- * without a trace. Return: 0 acquired; 1 to ask the runtime.
+ * without a trace; and `doing` before the holder: a signal handler that sees it leaves the
+ * holder alone. Return: 0 acquired; 1 to ask the runtime.
  */
-FONDUE_INLINE_ int fondue_spin_take_(fondue_spinlock_t *lock, fondue_mine_ *self)
+FONDUE_INLINE_ int fondue_spin_take_(fondue_spinlock_t *lock)
 {
+	uintptr_t self = FONDUE_SELF_();
+	struct fondue_holder *holder;
 	uint32_t word;
 
-	if (!FONDUE_HAS_SELF_ || !FONDUE_LIKELY_(self->doing == FONDUE_DOING_NOTHING))
+	if (!FONDUE_HAS_SELF_ ||
+		!FONDUE_LIKELY_(FONDUE_MINE_(self, uintptr_t, doing) == FONDUE_DOING_NOTHING))
 		return 1;
-	word = self->word;
-	FONDUE_SET_(self->holder->lock, (uintptr_t)lock);
+	word = FONDUE_MINE_(self, uint32_t, word);
+	holder = FONDUE_MINE_(self, struct fondue_holder *, holder);
 	FONDUE_IN_ORDER_();
-	self->doing = (uintptr_t)lock;
+	FONDUE_MINE_(self, uintptr_t, doing) = (uintptr_t)lock;
+	FONDUE_IN_ORDER_();
+	FONDUE_SET_(holder->lock, (uintptr_t)lock);
 	FONDUE_IN_ORDER_();
 	if (FONDUE_LIKELY_(fondue_spin_try_quiet_(lock, word)))
 		return 0;
-	FONDUE_SET_(self->holder->lock, 0);
+	FONDUE_SET_(holder->lock, 0);
 	FONDUE_IN_ORDER_();
-	self->doing = FONDUE_DOING_NOTHING;
+	/* where it is, asked once more: kept, it would cost the path above an instruction */
+	FONDUE_MINE_(FONDUE_SELF_(), uintptr_t, doing) = FONDUE_DOING_NOTHING;
 	return 1;
 }
 
-/* volatile: loaded and then compared, which on some processors is a cycle less than both at once */
-FONDUE_INLINE_ int fondue_spin_is_mine_(const fondue_spinlock_t *lock, fondue_mine_ *self)
-{
-	return FONDUE_HAS_SELF_ && *(FONDUE_THREAD_LOCAL_ volatile uintptr_t *)&self->doing ==
-					   (uintptr_t)lock;
-}
+/*
+ * What the runtime does, a program's ThreadSanitizer does not see: tell it who comes after
+ * whom.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define FONDUE_TSAN_ 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FONDUE_TSAN_ 1
+#endif
+#endif
+#ifdef FONDUE_TSAN_
+extern void fondue_tsan_acquire_(void *) __asm__("__tsan_acquire");
+extern void fondue_tsan_release_(void *) __asm__("__tsan_release");
+#define FONDUE_ACQUIRED_(lock)	fondue_tsan_acquire_(lock)
+#define FONDUE_RELEASING_(lock) fondue_tsan_release_(lock)
+#else
+#define FONDUE_ACQUIRED_(lock)	(void)(lock)
+#define FONDUE_RELEASING_(lock) (void)(lock)
+#endif
 
 FONDUE_INLINE_ int fondue_spin_lock_until_(
 	fondue_spinlock_t *lock, const struct timespec *deadline)
 {
-	if (FONDUE_LIKELY_(fondue_spin_take_(lock, FONDUE_MINE_(FONDUE_SELF_AT_)) == 0))
+	int result;
+
+	if (FONDUE_LIKELY_(fondue_spin_take_(lock) == 0))
 		return 0;
-	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->lock(lock, deadline) :
-				 fondue_plain_lock_(lock, deadline);
+	if (!FONDUE_SELF_AT_)
+		return fondue_plain_lock_(lock, deadline);
+	result = FONDUE_SPIN_CALLS_->lock(lock, deadline);
+	FONDUE_ACQUIRED_(lock);
+	return result;
 }
 
 /**
@@ -371,9 +406,15 @@ static __inline__ int fondue_spin_timedlock(
  */
 static __inline__ int fondue_spin_trylock(fondue_spinlock_t *lock)
 {
-	if (FONDUE_LIKELY_(fondue_spin_take_(lock, FONDUE_MINE_(FONDUE_SELF_AT_)) == 0))
+	int result;
+
+	if (FONDUE_LIKELY_(fondue_spin_take_(lock) == 0))
 		return 0;
-	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->trylock(lock) : fondue_plain_trylock_(lock);
+	if (!FONDUE_SELF_AT_)
+		return fondue_plain_trylock_(lock);
+	result = FONDUE_SPIN_CALLS_->trylock(lock);
+	FONDUE_ACQUIRED_(lock);
+	return result;
 }
 
 /**
@@ -386,9 +427,12 @@ static __inline__ int fondue_spin_trylock(fondue_spinlock_t *lock)
  */
 static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 {
-	fondue_mine_ *self = FONDUE_MINE_(FONDUE_SELF_AT_);
+	uintptr_t self = FONDUE_SELF_();
 
-	if (!FONDUE_LIKELY_(fondue_spin_is_mine_(lock, self)))
+	FONDUE_RELEASING_(lock);
+	/* volatile: to load and then compare is, on some processors, a cycle less than at once */
+	if (!FONDUE_HAS_SELF_ ||
+		!FONDUE_LIKELY_(FONDUE_MINE_(self, volatile uintptr_t, doing) == (uintptr_t)lock))
 		return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->unlock(lock) :
 					 fondue_plain_unlock_(lock);
 	/* release: the critical section before the word; pairs with fondue_spin_try_word_() */
@@ -398,9 +442,9 @@ static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 	if (!FONDUE_LIKELY_(__atomic_load_n(&lock->wait, __ATOMIC_RELAXED) == 0))
 		FONDUE_SPIN_CALLS_->released(lock);
 	FONDUE_IN_ORDER_();
-	FONDUE_SET_(self->holder->lock, 0);
+	FONDUE_SET_(FONDUE_MINE_(self, struct fondue_holder *, holder)->lock, 0);
 	FONDUE_IN_ORDER_();
-	self->doing -= (uintptr_t)lock; /* to FONDUE_DOING_NOTHING: shorter */
+	FONDUE_MINE_(self, uintptr_t, doing) -= (uintptr_t)lock; /* to ..._NOTHING: shorter */
 	return 0;
 }
 

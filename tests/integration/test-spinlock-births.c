@@ -104,6 +104,66 @@ static int play_vfork(void)
 	return CHILD_GOOD;
 }
 
+static int work_busy(void)
+{
+	return fondue_spin_trylock(&board->lock) == EBUSY ? CHILD_GOOD : 1;
+}
+
+static int work_hold_till_told(void)
+{
+	must(fondue_spin_lock(&board->second) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		sched_yield();
+	return fondue_spin_unlock(&board->second) == 0 ? CHILD_GOOD : 1;
+}
+
+/*
+ * The child of a vfork() that has to wait does so in its parent's memory, by its parent's
+ * name: it must not give that another life, which ends with the child.
+ */
+static int play_vfork_waits(void)
+{
+	pid_t owner = start_ready(work_hold_till_told), pid;
+
+	must(owner > 0 && is_sound(&board->lock));
+	pid = vfork();
+	if (pid == 0) {
+		struct timespec soon = time_at(now() + 20 * MS);
+
+		_exit(fondue_spin_timedlock(&board->second, &soon) == ETIMEDOUT ? 0 : 1);
+	}
+	must(unit_wait(pid) == 0);
+	must(fondue_spin_lock(&board->lock) == 0);
+	must(unit_wait(start(work_busy)) == CHILD_GOOD);
+	must(fondue_spin_unlock(&board->lock) == 0 && is_sound(&board->lock));
+	atomic_store(&board->go, 1);
+	must(unit_wait(owner) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
+/* Of two locks that its parent holds, none is a bare system call's child's. */
+static int play_raw_idle(void)
+{
+	pid_t pid;
+
+	must(is_sound(&board->lock));
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		while (!atomic_load(&board->go))
+			sched_yield();
+		_exit(fondue_spin_trylock(&board->lock) == EBUSY &&
+					      fondue_spin_trylock(&board->second) == EBUSY ?
+				      CHILD_GOOD :
+				      1);
+	}
+	must(fondue_spin_lock(&board->lock) == 0 && fondue_spin_lock(&board->second) == 0);
+	atomic_store(&board->go, 1);
+	must(unit_wait(pid) == CHILD_GOOD);
+	must(fondue_spin_unlock(&board->second) == 0 && fondue_spin_unlock(&board->lock) == 0);
+	return CHILD_GOOD;
+}
+
 /* The kernel is asked directly: such a child signs as its parent until it has to wait. */
 static int work_raw(void)
 {
@@ -293,6 +353,10 @@ int main(int argc, char **argv)
 	test("a killed child of clone() is not its parent", plays_on(b, play_clone));
 	test("nor is one of _Fork()", plays_on(b, play__fork));
 	test("vfork() and exec under the lock leave it alone", plays_on(b, play_vfork));
+	test("who waits in the child of a vfork() does not end its parent's identity",
+		plays_on(b, play_vfork_waits));
+	test("a bare system call's child does not take its parent's two locks for its own",
+		plays_on(b, play_raw_idle));
 	test("children of bare system calls exclude one another", plays_on(b, play_raw));
 	test("one does not take its sibling's lock for its own", plays_on(b, play_raw_sibling));
 	test("such a child keeps what it holds when it waits", plays_on(b, play_raw_nested));

@@ -63,6 +63,9 @@
 #ifndef TSO
 #define TSO 1 /* 0: no store buffers */
 #endif
+#ifndef NAPS
+#define NAPS 0 /* so many sleeps at a reserved lock, or without a barrier, end early */
+#endif
 #ifndef COUNT
 #define COUNT 1 /* mask of a reservation's number: 0, 1 or 3 */
 #endif
@@ -86,7 +89,7 @@ byte sequence;	    /* of reservations */
 bit on_wait[N + 1];
 byte on_life[N + 1], hit[N + 1];
 
-byte kills = KILLS;
+byte kills = KILLS, naps = NAPS;
 /* What nobody can read: who is inside, alive; and did one die there, nobody told yet? */
 byte inside;
 bit due;
@@ -387,6 +390,9 @@ Asleep:
 	if
 	:: atomic { kills > 0 && me <= KILLS -> kills--; printf("KILLED, asleep\n"); goto Killed }
 	:: atomic { hit[me] -> printf("wakes up\n"); leave_queues(); woken = 1; late = 0 }
+#if NAPS
+	:: atomic { SLOT(w) == 0 && !hit[me] && naps > 0 -> naps--; printf("stale?\n"); leave_queues(); woken = 0; late = 1 }
+#endif
 	:: atomic { how == UNTIL && !hit[me] -> printf("too late\n"); leave_queues(); woken = 0; late = 1 }
 #if BACKSTOP == 1 || BACKSTOP == 3
 	:: atomic { timeout && (BACKSTOP == 1 || excused) -> printf("the backstop\n"); leave_queues(); woken = 0; late = 1 }
@@ -473,7 +479,7 @@ Inside:
 	:: BARRIER && !pending[me] -> /* fondue_spin_unlock() */
 		atomic { S("unlock: word = 0\n"); leave(); if :: TSO -> buffered = me :: else -> word = 0 fi }
 		atomic { S("unlock: load wait\n"); if :: wait == 0 -> goto Idle :: else fi }
-	:: else -> /* spinlock_unlock(), wake_release() */
+	:: else -> /* spinlock_unlock(), wake_store() */
 		atomic {
 			S("unlock: load wait: is it due?\n");
 			pending[me] = 1;
@@ -489,7 +495,7 @@ Inside:
 		atomic { S("unlock: word = 0, slowly\n"); leave(); if :: TSO && BARRIER -> buffered = me :: else -> word = 0 fi }
 	fi;
 
-	/* wake_after_release() */
+	/* wake_after_store(), wake_if_idle() */
 	atomic {
 		S("released: load wait\n");
 #ifndef M_WAKER_OWES_NOTHING
@@ -545,7 +551,7 @@ WasNobody:
 #endif
 	goto Idle;
 
-	/* release_reserved() */
+	/* reserve(), wake_heir() */
 Reserve:
 	atomic {
 		S("unlock: xchg(word, RESERVED)\n");
