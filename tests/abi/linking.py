@@ -21,20 +21,38 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import done, skip, test  # noqa: E402
 
 PROGRAM = r"""
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <fondue/shared.h>
+#include <fondue/fondue.h>
 
 FONDUE_SHARED int hits;
+FONDUE_SHARED fondue_spinlock_t lock;
+FONDUE_SHARED long sum; /* protected by nothing else */
 FONDUE_SHARED_ZERO char table[1 << 20];
 int before = 1, after;
+
+static void *add(void *arg)
+{
+	for (int i = 0; i < 1000; i++) {
+		fondue_spin_lock(&lock);
+		sum++;
+		fondue_spin_unlock(&lock);
+	}
+	return arg;
+}
 
 int main(void)
 {
 	for (int i = 0; i < 4; i++)
 		if (fork() == 0) {
+			pthread_t thread;
+
 			__atomic_add_fetch(&hits, 1, __ATOMIC_RELAXED);
+			pthread_create(&thread, NULL, add, NULL);
+			add(NULL);
+			pthread_join(thread, NULL);
 			table[i * 4096] = 1;
 			before++;
 			after++;
@@ -42,14 +60,14 @@ int main(void)
 		}
 	while (wait(NULL) > 0)
 		;
-	printf("active %d version %s hits %d table %d before %d after %d\n", fondue_active(),
-		fondue_version() ? fondue_version() : "none", hits,
+	printf("active %d version %s hits %d sum %ld table %d before %d after %d\n",
+		fondue_active(), fondue_version() ? fondue_version() : "none", hits, sum,
 		table[0] + table[4096] + table[8192] + table[12288], before, after);
 	return 0;
 }
 """
-SHARED = "active 1 version 0.1.0 hits 4 table 4 before 1 after 0\n"
-PRIVATE = "active 0 version none hits 0 table 0 before 1 after 0\n"
+SHARED = "active 1 version 0.1.0 hits 4 sum 8000 table 4 before 1 after 0\n"
+PRIVATE = "active 0 version none hits 0 sum 0 table 0 before 1 after 0\n"
 
 
 class Case:
