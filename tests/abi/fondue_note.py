@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import inspect_elf
 
+ABI = 2  # FONDUE_ABI of <fondue/shared.h>
+
 
 @dataclass(frozen=True)
 class Note:
@@ -47,7 +49,7 @@ def complaints(path, count, align):
     if len(found) != count:
         yield f"{len(found)} notes, not {count}"
     for note in found:
-        if (note.abi, note.align) != (1, align):
+        if (note.abi, note.align) != (ABI, align):
             yield f"version {note.abi}, alignment {note.align}"
         for kind, (piece, start, stop) in zip(inspect_elf.KINDS, note.pieces):
             section = sections[kind]

@@ -5,6 +5,8 @@
  * All bytes lie right before a page without access, so that reading one too many is a
  * crash here and not luck.
  */
+#include <fondue/shared.h>
+
 #include "note.h"
 #include "unit.h"
 #include "wire.h"
@@ -12,7 +14,7 @@
 #define ADDRESS 0x7f1234567000ULL /* where the segment would be loaded */
 
 static const struct note sample = {
-	.abi = 1,
+	.abi = FONDUE_ABI,
 	.align = 4096,
 	.at = { { 0x7f1234570000, 0x7f123456f000, 0x7f1234580000 },
 		{ 0x7f1234590000, 0x7f1234590000, 0x7f12345a0000 } },
@@ -213,7 +215,7 @@ static void test_wrapping(void)
 }
 
 static const struct note small = {
-	.abi = 1,
+	.abi = FONDUE_ABI,
 	.align = 4096,
 	.at = { { 0x8051000, 0x8050000, 0x8052000 }, { 0xfffff000, 0xffffe000, 0xfffff000 } },
 	.binding = 0x8047ff0,
@@ -269,7 +271,8 @@ static const struct damage {
 	const char *expected;
 } damages[] = {
 	{ "version 0 is not known", WIRE_ABI, 0, "v" },
-	{ "version 2 is not known", WIRE_ABI, 2, "v" },
+	{ "an older version is not known", WIRE_ABI, FONDUE_ABI - 1, "v" },
+	{ "a newer version is not known", WIRE_ABI, FONDUE_ABI + 1, "v" },
 	{ "version 2^32-1 is not known", WIRE_ABI, 0xffffffff, "v" },
 	{ "a description of 0 bytes is damaged", WIRE_DESC_SIZE, 0, "d" },
 	{ "a description of 7 bytes has no version", WIRE_DESC_SIZE, 7, "d" },
@@ -360,7 +363,7 @@ static void test_sequences(void)
 				break;
 			case 2:
 				at = add_note(&sample, 8);
-				wire_put32(at + WIRE_ABI, 2 + next_random(&random) % 100);
+				wire_put32(at + WIRE_ABI, FONDUE_ABI + 1 + next_random(&random) % 100);
 				expected[n++] = 'v';
 				break;
 			case 3:
