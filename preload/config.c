@@ -15,7 +15,7 @@
 
 struct config config;
 
-enum type { TYPE_SWITCH, TYPE_PATH };
+enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS };
 
 static struct variable {
 	const char *name;
@@ -28,6 +28,7 @@ static struct variable {
 	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict, false },
 	{ "FONDUE_VERBOSE", TYPE_SWITCH, false, &config.verbose, false },
 	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late, false },
+	{ "FONDUE_HOLD_MS", TYPE_MS, true, &config.hold_ms, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */
@@ -49,6 +50,26 @@ static void set_switch(struct variable *var, const char *text)
 	if (!on && !text_equals(text, "0"))
 		var->misunderstood = true;
 	*(bool *)var->value = on;
+}
+
+/* Eleven days: what is meant to be for ever is 0. */
+#define MS_MAX 1000000000
+
+static void set_ms(struct variable *var, const char *text)
+{
+	unsigned long value = 0;
+
+	for (; *text && value <= MS_MAX; text++) {
+		unsigned digit = text_digit(*text, 10);
+
+		if (digit == 10)
+			break;
+		value = value * 10 + digit;
+	}
+	if (*text || value > MS_MAX)
+		var->misunderstood = true;
+	else
+		*(unsigned *)var->value = value;
 }
 
 /*
@@ -85,20 +106,38 @@ static void set_path(struct variable *var, const char *text)
 	log_set_file(path);
 }
 
+static void set(struct variable *var, const char *text)
+{
+	switch (var->type) {
+	case TYPE_SWITCH:
+		set_switch(var, text);
+		break;
+	case TYPE_PATH:
+		set_path(var, text);
+		break;
+	case TYPE_MS:
+		set_ms(var, text);
+	}
+}
+
 void config_load(char *const *envp, bool secure)
 {
 	config.secure = secure;
+	config.hold_ms = HOLD_MS_DEFAULT;
 	for (size_t i = 0; i < FONDUE_COUNT(variables); i++) {
 		const char *text = find(envp, variables[i].name);
 
 		if (!text || !*text || (secure && !variables[i].when_secure))
 			continue;
-		if (variables[i].type == TYPE_SWITCH)
-			set_switch(&variables[i], text);
-		else
-			set_path(&variables[i], text);
+		set(&variables[i], text);
 	}
 }
+
+static const char *const understood[] = {
+	[TYPE_SWITCH] = "a switch is 0 or 1",
+	[TYPE_PATH] = "a file name has less than 4096 bytes",
+	[TYPE_MS] = "a time is a number of milliseconds, up to 1000000000, or 0: never",
+};
 
 static void complain(struct variable *var)
 {
@@ -106,8 +145,7 @@ static void complain(struct variable *var)
 		return;
 	var->misunderstood = false;
 	log_line("%s is ignored: its value is not understood; %s", var->name,
-		var->type == TYPE_SWITCH ? "a switch is 0 or 1"
-					 : "a file name has less than 4096 bytes");
+		understood[var->type]);
 }
 
 void config_complain(void)

@@ -11,8 +11,12 @@ struct config {
 	bool verbose;	  /* FONDUE_VERBOSE: say what was shared */
 	bool late;	  /* FONDUE_LATE: share late objects with later children */
 	const char *log;  /* FONDUE_LOG: file for messages; NULL: standard error */
+	unsigned hold_ms; /* FONDUE_HOLD_MS: a lock held longer is reported; 0: none is */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
+
+/* What hold_ms is when nobody says anything: no section of a sane program takes so long. */
+#define HOLD_MS_DEFAULT 1000
 
 /* All off until config_load(). */
 extern struct config config;

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "park.h"
 #include "registry.h"
+#include "thread-state.h"
 
 static __thread struct identity mine __attribute__((tls_model("initial-exec"))) = {
 	.self.doing = FONDUE_DOING_NOBODY,
@@ -221,14 +222,31 @@ static void become_anonymous(struct identity *me)
 			 "shared memory at start, robust futexes, and at most 65534 threads");
 }
 
+/* Of the process, which may have been born into another one than its parent. */
+static uint64_t namespace_here(pid_t pid)
+{
+	static _Atomic uint64_t inode;
+	static _Atomic pid_t of;
+
+	if (atomic_load_explicit(&of, memory_order_acquire) != pid) {
+		atomic_store_explicit(&inode, thread_namespace(), memory_order_relaxed);
+		atomic_store_explicit(&of, pid, memory_order_release);
+	}
+	return atomic_load_explicit(&inode, memory_order_relaxed);
+}
+
 static void become(struct identity *me, uint32_t number)
 {
 	struct slot *slot = &registry->slots[number];
+	pid_t pid = sys_call(SYS_getpid);
 
 	me->number = number;
 	me->self.holder = &slot->holder;
-	atomic_store_explicit(&slot->pid, sys_call(SYS_getpid), memory_order_relaxed);
+	atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
 	atomic_store_explicit(&slot->tid, sys_call(SYS_gettid), memory_order_relaxed);
+	slot->namespace = namespace_here(pid);
+	atomic_store_explicit(&slot->wants, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->told, 0, memory_order_relaxed);
 }
 
 /*

@@ -55,9 +55,16 @@ struct slot {
 	struct fondue_holder holder; /* written by the thread; when it is dead, by its heirs */
 	_Atomic uint32_t pid;	     /* in the thread's own pid namespace; by the thread */
 	_Atomic uint32_t tid;	     /* as pid */
-	uint8_t spare[40];
-	pthread_mutex_t life; /* robust; locked by the thread from claim to end */
-	uint8_t spare_here[64 - sizeof(pthread_mutex_t)];
+	/* What it waits for, for others to read; by the thread, when it is about to sleep. */
+	_Atomic uintptr_t wants;      /* the lock; 0: it does not wait */
+	_Atomic uint64_t wants_since; /* ns, CLOCK_MONOTONIC, as below */
+	_Atomic uint64_t seen_since;  /* the lock has had this owner at least since then ... */
+	_Atomic uint32_t seen;	      /* ... who holds it under this word */
+	uint32_t spare;
+	_Atomic uint64_t told; /* what has been reported of it as an owner: see watch.c */
+	pthread_mutex_t life;  /* robust; locked by the thread from claim to end */
+	uint64_t namespace;    /* inode of the thread's pid namespace; 0: not known */
+	uint8_t spare_here[56 - sizeof(pthread_mutex_t)];
 } __attribute__((aligned(128)));
 
 _Static_assert(sizeof(struct slot) == 128 && offsetof(struct slot, life) == 64,

@@ -19,6 +19,7 @@
 #include "family.h"
 #include "log.h"
 #include "modules.h"
+#include "watch.h"
 
 static bool is_single_threaded(void)
 {
@@ -53,6 +54,7 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 		adopt_refuse_all(REASON_THREADS);
 	else if (!modules_are_the_programs())
 		adopt_refuse_all(REASON_NAMESPACE);
+	watch_start();
 	if (adopt_new_objects() && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);

@@ -199,11 +199,26 @@ static void write_quietly(int fd, const char *text, size_t len)
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 }
 
+static void leave(const char *text, size_t len)
+{
+	long fd = STDERR_FILENO;
+
+	if (log_path)
+		fd = sys_call(SYS_openat, AT_FDCWD, log_path,
+			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+	/* a log that cannot be opened: better on standard error than nowhere */
+	if (log_path && fd >= 0)
+		write_quietly(fd, text, len);
+	else if (is_for_messages(STDERR_FILENO))
+		write_quietly(STDERR_FILENO, text, len);
+	if (log_path && fd >= 0)
+		(void)sys_call(SYS_close, fd);
+}
+
 void log_line(const char *format, ...)
 {
 	char text[LOG_LINE_MAX];
 	struct line line = { .text = text, .max = sizeof(text) - 1 };
-	long fd = STDERR_FILENO;
 	va_list args;
 
 	put_string(&line, "fondue[");
@@ -213,15 +228,35 @@ void log_line(const char *format, ...)
 	put_format(&line, format, args);
 	va_end(args);
 	text[line.len++] = '\n'; /* `max` has kept room for it */
+	leave(text, line.len);
+}
 
-	if (log_path)
-		fd = sys_call(SYS_openat, AT_FDCWD, log_path,
-			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
-	/* a log that cannot be opened: better on standard error than nowhere */
-	if (log_path && fd >= 0)
-		write_quietly(fd, text, line.len);
-	else if (is_for_messages(STDERR_FILENO))
-		write_quietly(STDERR_FILENO, text, line.len);
-	if (log_path && fd >= 0)
-		(void)sys_call(SYS_close, fd);
+void log_begin(struct log_text *text)
+{
+	text->len = 0;
+	log_add(text, "fondue[%d]: ", (int)sys_call(SYS_getpid));
+}
+
+void log_add(struct log_text *text, const char *format, ...)
+{
+	struct line line = {
+		.text = text->bytes, .len = text->len, .max = sizeof(text->bytes) - 1
+	};
+	va_list args;
+
+	va_start(args, format);
+	put_format(&line, format, args);
+	va_end(args);
+	text->len = line.len;
+}
+
+void log_end_line(struct log_text *text)
+{
+	if (text->len < sizeof(text->bytes))
+		text->bytes[text->len++] = '\n';
+}
+
+void log_say(const struct log_text *text)
+{
+	leave(text->bytes, text->len);
 }

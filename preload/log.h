@@ -23,3 +23,19 @@ void log_line(const char *format, ...) FONDUE_PRINTF(1, 2);
 
 /* The same into @text, ended by a 0 byte, cut at @size bytes. */
 void log_format(char *text, size_t size, const char *format, ...) FONDUE_PRINTF(3, 4);
+
+/*
+ * struct log_text - several lines that belong together, and leave in one write
+ *
+ * log_begin() writes who speaks, log_add() what, log_end_line() ends a line: what follows a
+ * full text is lost, and the last line is whole. log_say() says it.
+ */
+#define LOG_TEXT_MAX 4096
+struct log_text {
+	size_t len;
+	char bytes[LOG_TEXT_MAX];
+};
+void log_begin(struct log_text *text);
+void log_add(struct log_text *text, const char *format, ...) FONDUE_PRINTF(2, 3);
+void log_end_line(struct log_text *text);
+void log_say(const struct log_text *text);

@@ -221,6 +221,9 @@ static bool announce(struct waiter *w, uint32_t *ret_wait)
 	barrier(w); /* ORDERING (2), (5) */
 	if (wait & WAIT_SLEEP)
 		return true;
+	w->seen_since = w->now; /* see observe() */
+	if (!w->told && w->tell_at != UINT64_MAX)
+		w->tell_at = w->now + wait_watch.limit_ns;
 	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
 		begin_turn(w, 0); /* the first sleeper starts the turn */
 	return true;
@@ -309,25 +312,87 @@ static void give_up(struct waiter *w)
 		wake_pass_on(w->lock);
 }
 
-int wait_for(struct waiter *w, uint64_t deadline)
-{
-	enum outcome outcome;
+struct wait_watch wait_watch;
 
+static struct slot *slot_of(const struct identity *me)
+{
+	return me->number == SLOT_ANONYMOUS ? NULL : &registry->slots[me->number];
+}
+
+/* For others to read: that we wait, what for, and what we have seen. Relaxed: each by itself. */
+static void publish(const struct waiter *w, const void *wants)
+{
+	struct slot *slot = slot_of(w->me);
+
+	if (!slot)
+		return;
+	atomic_store_explicit(&slot->seen, w->seen, memory_order_relaxed);
+	atomic_store_explicit(&slot->seen_since, w->seen_since, memory_order_relaxed);
+	if (atomic_load_explicit(&slot->wants, memory_order_relaxed) != (uintptr_t)wants)
+		atomic_store_explicit(&slot->wants_since, w->now, memory_order_relaxed);
+	atomic_store_explicit(&slot->wants, (uintptr_t)wants, memory_order_relaxed);
+}
+
+/* The acquisition that was told of is over. */
+static void say_over(struct waiter *w, const char *how)
+{
+	if (w->told)
+		wait_watch.over(w, how);
+	w->told = false;
+}
+
+/*
+ * The same word is the same acquisition, for as long as SLEEP is up: then only the runtime
+ * takes the lock, and it counts. announce() forgets what was seen when it was down.
+ */
+static void observe(struct waiter *w, uint32_t word)
+{
+	if (word == w->seen)
+		return;
+	say_over(w, "passed on"); /* by its owner or, to an heir, by its death */
+	w->seen = word;
+	w->seen_since = w->now;
+	w->tell_at = word_slot(word) && wait_watch.limit_ns ? w->now + wait_watch.limit_ns :
+							      UINT64_MAX;
+	publish(w, w->lock);
+}
+
+static int wait_on(struct waiter *w, uint64_t deadline)
+{
 	for (;;) {
+		uint32_t word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
+		enum outcome outcome;
+
 		w->now = now_ns();
-		outcome = attempt(w, __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST));
-		if (outcome == OUTCOME_GOT || outcome == OUTCOME_INHERITED)
-			break;
+		outcome = attempt(w, word);
+		if (outcome == OUTCOME_GOT || outcome == OUTCOME_INHERITED) {
+			arrive(w, outcome);
+			return outcome == OUTCOME_INHERITED ? EOWNERDEAD : 0;
+		}
 		if (outcome == OUTCOME_AGAIN)
 			continue;
 		if (w->now >= deadline) {
 			give_up(w);
 			return ETIMEDOUT;
 		}
-		sleep_on(w, deadline);
+		observe(w, word);
+		if (w->now >= w->tell_at) {
+			w->told = true;
+			w->tell_at = wait_watch.held(w);
+			continue; /* that may have taken a while */
+		}
+		sleep_on(w, earlier(deadline, w->tell_at));
 	}
-	arrive(w, outcome);
-	return outcome == OUTCOME_INHERITED ? EOWNERDEAD : 0;
+}
+
+int wait_for(struct waiter *w, uint64_t deadline)
+{
+	int result = wait_on(w, deadline);
+
+	publish(w, NULL);
+	if (result != ETIMEDOUT)
+		say_over(w, result ? "its owner died" : "released");
+	return result;
 }
 
 /* A reserved lock is as good as taken: somebody is on his way to it. */

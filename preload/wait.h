@@ -20,7 +20,26 @@ struct waiter {
 	bool landed;	  /* took a reservation: its flight is over */
 	bool owes_none;	  /* ... but another's still counts on FLIGHT */
 	bool blind;	  /* it had no barrier, and may miss a release */
+	/* Who holds it, as far as this waiter has seen. */
+	uint32_t seen;	     /* the word; 0: nobody yet */
+	uint64_t seen_since; /* ns: the same acquisition since then, or longer */
+	uint64_t tell_at;    /* ns: when wait_watch.held is to be called; UINT64_MAX: never */
+	bool told;	     /* it has been, for this word */
 };
+
+/*
+ * Whoever waits finds out that a lock is held for too long: a room above says what is to be
+ * done then. Called by the waiter, which may take its time, and owes a wake meanwhile.
+ */
+struct wait_watch {
+	uint64_t limit_ns; /* 0: it is never too long */
+	/* The acquisition w->seen lasts. Return: ns, when to call again, or UINT64_MAX. */
+	uint64_t (*held)(const struct waiter *w);
+	/* It was told of, and is over now, @how: a few words. */
+	void (*over)(const struct waiter *w, const char *how);
+};
+
+extern struct wait_watch wait_watch;
 
 /* Without waiting. Return: 0, EOWNERDEAD, or EBUSY. */
 int wait_try(struct waiter *w);

@@ -111,6 +111,33 @@ static int play_bad_values(void)
 	return CHILD_GOOD;
 }
 
+static int play_milliseconds(void)
+{
+	static char *const bad[] = { "FONDUE_HOLD_MS=-1", "FONDUE_HOLD_MS=1s",
+		"FONDUE_HOLD_MS= 1", "FONDUE_HOLD_MS=0x10", "FONDUE_HOLD_MS=1000000001",
+		"FONDUE_HOLD_MS=99999999999999999999", "FONDUE_HOLD_MS=1.5" };
+
+	said_start();
+	log_start();
+	load(NULL);
+	must(config.hold_ms == HOLD_MS_DEFAULT);
+	load(ENVIRONMENT("FONDUE_HOLD_MS="));
+	must(config.hold_ms == HOLD_MS_DEFAULT);
+	load(ENVIRONMENT("FONDUE_HOLD_MS=0"));
+	must(config.hold_ms == 0);
+	load(ENVIRONMENT("FONDUE_HOLD_MS=1000000000"));
+	must(config.hold_ms == 1000000000);
+	config_complain();
+	must(said_lines() == 0);
+	for (unsigned i = 0; i < FONDUE_COUNT(bad); i++) {
+		load(ENVIRONMENT(bad[i]));
+		must(config.hold_ms == HOLD_MS_DEFAULT);
+		config_complain();
+		must(strstr(said(), "FONDUE_HOLD_MS is ignored"));
+	}
+	return CHILD_GOOD;
+}
+
 static int play_several_bad(void)
 {
 	unsigned strict = 0, late = 0;
@@ -220,6 +247,7 @@ int main(void)
 	test_switches();
 	test_finding();
 	test_play("good and empty values: nothing to complain of", play_good_values);
+	test_play("a time is a number of milliseconds", play_milliseconds);
 	test_play("a bad value is named once, and counts as unset", play_bad_values);
 	test_play("several bad values are named, each once", play_several_bad);
 	test_play("FONDUE_LOG is copied: its memory may be overwritten", play_log);

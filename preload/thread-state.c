@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread-state.c - reading /proc about somebody else
+ *
+ * What is wanted at three in the morning is not a letter but a word: is the owner running,
+ * waiting for the disk, stopped by somebody's debugger, or gone? /proc/PID/task/TID/stat has
+ * the letter, and /proc/PID/task/TID/syscall, where it may be read, the number of the
+ * system call that it sleeps in. Calls that a lock's owner is likely to be found in have a
+ * name here; of others the number is told, which is certain as well.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "thread-state.h"
+#include "log.h"
+
+/* Read the beginning of a file. Return: its length; 0 when it cannot be read. */
+static size_t read_start(const char *path, char *text, size_t size)
+{
+	long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	long len;
+
+	if (fd < 0)
+		return 0;
+	len = sys_call(SYS_read, fd, text, size - 1);
+	(void)sys_call(SYS_close, fd);
+	len = len < 0 ? 0 : len;
+	text[len] = '\0';
+	return len;
+}
+
+static size_t read_about(pid_t pid, pid_t tid, const char *what, char *text, size_t size)
+{
+	char path[64];
+
+	log_format(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, what);
+	return read_start(path, text, size);
+}
+
+static const struct {
+	long number;
+	const char *name;
+} calls[] = {
+	{ SYS_read, "read" }, { SYS_write, "write" }, { SYS_pread64, "pread" },
+	{ SYS_pwrite64, "pwrite" }, { SYS_readv, "readv" }, { SYS_writev, "writev" },
+	{ SYS_openat, "openat" }, { SYS_close, "close" }, { SYS_fsync, "fsync" },
+	{ SYS_fdatasync, "fdatasync" }, { SYS_flock, "flock" }, { SYS_fcntl, "fcntl" },
+	{ SYS_ioctl, "ioctl" }, { SYS_futex, "futex" }, { SYS_nanosleep, "nanosleep" },
+	{ SYS_clock_nanosleep, "clock_nanosleep" }, { SYS_ppoll, "ppoll" },
+	{ SYS_pselect6, "pselect" }, { SYS_epoll_pwait, "epoll_pwait" },
+	{ SYS_wait4, "wait4" }, { SYS_waitid, "waitid" }, { SYS_accept, "accept" },
+	{ SYS_accept4, "accept4" }, { SYS_connect, "connect" }, { SYS_recvfrom, "recvfrom" },
+	{ SYS_recvmsg, "recvmsg" }, { SYS_sendto, "sendto" }, { SYS_sendmsg, "sendmsg" },
+	{ SYS_rt_sigsuspend, "sigsuspend" }, { SYS_rt_sigtimedwait, "sigtimedwait" },
+	{ SYS_semtimedop, "semtimedop" }, { SYS_msgrcv, "msgrcv" },
+#ifdef SYS_poll
+	{ SYS_poll, "poll" }, { SYS_select, "select" }, { SYS_pause, "pause" },
+	{ SYS_open, "open" }, { SYS_epoll_wait, "epoll_wait" }, { SYS_vfork, "vfork" },
+#endif
+};
+
+/* "in fsync", or "" if it is in none or that may not be known. */
+static void name_call(pid_t pid, pid_t tid, char *text, size_t size)
+{
+	char line[160];
+	long number = 0;
+	unsigned digit;
+
+	text[0] = '\0';
+	if (!read_about(pid, tid, "syscall", line, sizeof(line)))
+		return;
+	if (line[0] < '0' || line[0] > '9')
+		return; /* "running", or -1: not in a call */
+	for (const char *c = line; *c >= '0' && *c <= '9' && number < 100000; c++) {
+		digit = *c - '0';
+		number = number * 10 + digit;
+	}
+	for (size_t i = 0; i < FONDUE_COUNT(calls); i++)
+		if (calls[i].number == number) {
+			log_format(text, size, " in %s", calls[i].name);
+			return;
+		}
+	log_format(text, size, " in system call %ld", number);
+}
+
+static const char *word_for(char state)
+{
+	switch (state) {
+	case 'R':
+		return "running";
+	case 'S':
+		return "sleeping";
+	case 'D':
+		return "in uninterruptible sleep";
+	case 'T':
+		return "stopped";
+	case 't':
+		return "stopped by a tracer";
+	case 'Z':
+	case 'X':
+		return "dead";
+	default:
+		return "in a state unknown here";
+	}
+}
+
+/* "12 (name) S 1 ...": the name may hold anything, so from its end. */
+static char state_in(const char *stat, size_t len)
+{
+	while (len > 2 && !(stat[len - 1] == ' ' && stat[len - 2] == ')'))
+		len--;
+	return len > 2 ? stat[len] : '\0';
+}
+
+void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
+{
+	char stat[512], call[48];
+	size_t len = read_about(pid, tid, "stat", stat, sizeof(stat));
+	size_t name = read_about(pid, tid, "comm", ret_state->comm, sizeof(ret_state->comm));
+	char state = state_in(stat, len);
+
+	ret_state->is_there = len != 0;
+	if (name && ret_state->comm[name - 1] == '\n')
+		ret_state->comm[name - 1] = '\0';
+	if (!name)
+		ret_state->comm[0] = '\0';
+	name_call(pid, tid, call, sizeof(call));
+	log_format(ret_state->doing, sizeof(ret_state->doing), "%s%s",
+		len ? word_for(state) : "gone", state == 'R' ? "" : call);
+}
+
+uint64_t thread_namespace(void)
+{
+	struct stat it;
+
+	return sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &it, 0) == 0 ? it.st_ino :
+										      0;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread-state.h - what another thread is doing, in words
+ */
+#pragma once
+
+#include "base.h"
+
+struct thread_state {
+	char comm[32];	/* its name; "" when nothing could be read */
+	char doing[64]; /* "running", "sleeping in fsync", "stopped", ... */
+	bool is_there;	/* /proc knows of it */
+};
+
+/* Look at thread @tid of process @pid, as this process numbers them. Opens, reads, closes. */
+void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state);
+
+/* Inode of the pid namespace of this process, 0 when it cannot be had. */
+uint64_t thread_namespace(void);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * watch.c - who holds it, since when, and who waits
+ *
+ * Nobody watches the locks: a waiter that sees the same acquisition for FONDUE_HOLD_MS says
+ * so, once for all waiters, and again after twice, four times, eight times as long. Taking
+ * and releasing a lock pays nothing for it. Who reports is settled in the owner's slot,
+ *
+ *	told	word of the acquisition (32 bits), so often reported (16), by whom now (16)
+ *
+ * by compare-and-swap; a reporter that dies in the middle is replaced, as its slot says so.
+ * How long a lock has been held is known from the waiters, who publish what they have seen:
+ * the earliest of them; so it has been held at least so long.
+ *
+ * The report names a process by its number only in the pid namespace that the number
+ * belongs to. It changes nothing in the host: files are opened, read and closed, errno stays.
+ */
+#include "watch.h"
+#include "config.h"
+#include "log.h"
+#include "park.h"
+#include "registry.h"
+#include "thread-state.h"
+#include "wait.h"
+
+/* Who is at it may have died: look again then, ns. A report takes less. */
+#define REPORT_NS 20000000
+/* Doublings of the limit between reports; 2^16 of 10 ms are eleven minutes. */
+#define DOUBLINGS 16
+/* Waiters that are named one by one; all are counted. */
+#define NAMED 4
+
+static uint64_t relaxed(_Atomic uint64_t *at)
+{
+	return atomic_load_explicit(at, memory_order_relaxed);
+}
+
+static uint64_t due_at(uint64_t since, unsigned count)
+{
+	return since + (wait_watch.limit_ns << (count < DOUBLINGS ? count : DOUBLINGS));
+}
+
+/*
+ * Return: 0: the report is the caller's, and it is the *ret_count-th, from 0; else ns: when to
+ * come again.
+ */
+static uint64_t claim(struct slot *owner, const struct waiter *w, unsigned *ret_count)
+{
+	uint64_t told = atomic_load(&owner->told), mine;
+	uint32_t reporter, count;
+
+	do {
+		bool same = told >> 32 == w->seen;
+
+		count = same ? told >> 16 & 0xffff : 0;
+		reporter = same ? told & 0xffff : 0;
+		if (reporter && reporter != w->me->number && !registry_is_dead(reporter))
+			return w->now + REPORT_NS;
+		if (!reporter && count && w->now < due_at(w->seen_since, count))
+			return due_at(w->seen_since, count);
+		mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
+	} while (!atomic_compare_exchange_weak(&owner->told, &told, mine));
+	*ret_count = count;
+	return 0;
+}
+
+static void done(struct slot *owner, const struct waiter *w, unsigned count)
+{
+	uint64_t mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
+	uint64_t next = (uint64_t)w->seen << 32 | (count < 0xffff ? count + 1 : count) << 16;
+
+	(void)atomic_compare_exchange_strong(&owner->told, &mine, next);
+}
+
+struct crowd {
+	unsigned count, others; /* all; those in named[], all but the reporter */
+	uint64_t held_since;	/* ns: the earliest that anybody has seen */
+	uint64_t wanted_since;	/* ns: of who waits longest */
+	uint32_t named[NAMED];
+};
+
+static bool wants(const struct slot *slot, const fondue_spinlock_t *lock)
+{
+	return atomic_load_explicit(&slot->wants, memory_order_relaxed) == (uintptr_t)lock;
+}
+
+static struct crowd count_waiters(const struct waiter *w)
+{
+	struct crowd crowd = { .held_since = w->seen_since, .wanted_since = w->now };
+	uint32_t used = atomic_load_explicit(&registry->used, memory_order_relaxed);
+
+	for (uint32_t i = SLOT_FIRST; i < used; i++) {
+		struct slot *slot = &registry->slots[i];
+		uint64_t since = relaxed(&slot->wants_since);
+
+		if (!wants(slot, w->lock) || registry_is_dead(i))
+			continue;
+		if (i != w->me->number && crowd.others < NAMED)
+			crowd.named[crowd.others++] = i;
+		crowd.count++;
+		if (since < crowd.wanted_since)
+			crowd.wanted_since = since;
+		since = relaxed(&slot->seen_since);
+		if (atomic_load_explicit(&slot->seen, memory_order_relaxed) == w->seen &&
+			since < crowd.held_since)
+			crowd.held_since = since;
+	}
+	return crowd;
+}
+
+/* "4.2 s"; below ten seconds a tenth matters. */
+static void add_time(struct log_text *text, uint64_t ns)
+{
+	uint64_t ms = ns / 1000000;
+
+	if (ms < 1000)
+		log_add(text, "%lu ms", ms);
+	else
+		log_add(text, "%lu.%lu s", ms / 1000, ms / 100 % 10);
+}
+
+static void add_thread(struct log_text *text, struct slot *slot)
+{
+	pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
+	pid_t tid = atomic_load_explicit(&slot->tid, memory_order_relaxed);
+	struct thread_state state;
+
+	if (!slot->namespace || slot->namespace != thread_namespace()) {
+		log_add(text, "a process of another pid namespace, %d there", pid);
+		return;
+	}
+	thread_look(pid, tid, &state);
+	log_add(text, "pid %d", pid);
+	if (tid != pid)
+		log_add(text, " tid %d", tid);
+	if (state.comm[0])
+		log_add(text, " \"%s\"", state.comm);
+	log_add(text, ", %s", state.doing);
+}
+
+static void add_waiters(struct log_text *text, const struct crowd *crowd, uint64_t now)
+{
+	for (unsigned i = 0; i < crowd->others; i++) {
+		struct slot *slot = &registry->slots[crowd->named[i]];
+
+		log_add(text, "  waits   ");
+		add_thread(text, slot);
+		log_add(text, ", for ");
+		add_time(text, now - relaxed(&slot->wants_since));
+		log_end_line(text);
+	}
+	if (crowd->count > crowd->others + 1) {
+		log_add(text, "  waits   %u more", crowd->count - crowd->others - 1);
+		log_end_line(text);
+	}
+}
+
+static void report(const struct waiter *w, struct slot *owner)
+{
+	struct crowd crowd = count_waiters(w);
+	struct log_text text;
+
+	log_begin(&text);
+	log_add(&text, "lock at 0x%lx held ", (unsigned long)(uintptr_t)w->lock);
+	add_time(&text, w->now - crowd.held_since);
+	log_add(&text, " by ");
+	add_thread(&text, owner);
+	log_add(&text, "; %u wait, the longest ", crowd.count);
+	add_time(&text, w->now - crowd.wanted_since);
+	log_end_line(&text);
+	add_waiters(&text, &crowd, w->now);
+	log_say(&text);
+}
+
+static uint64_t held(const struct waiter *w)
+{
+	struct slot *owner = &registry->slots[word_slot(w->seen)];
+	unsigned count = 0;
+	uint64_t again;
+
+	if (word_slot(w->seen) == SLOT_ANONYMOUS)
+		return UINT64_MAX; /* nothing is known of it */
+	again = claim(owner, w, &count);
+	if (again)
+		return again;
+	report(w, owner);
+	done(owner, w, count);
+	return due_at(w->seen_since, count + 1);
+}
+
+static void over(const struct waiter *w, const char *how)
+{
+	struct slot *owner = &registry->slots[word_slot(w->seen)];
+	uint64_t told = atomic_load(&owner->told);
+	struct log_text text;
+
+	/* the first who sees it says it */
+	if (told >> 32 != w->seen || !(told >> 16 & 0xffff) ||
+		!atomic_compare_exchange_strong(&owner->told, &told, 0))
+		return;
+	log_begin(&text);
+	log_add(&text, "lock at 0x%lx: %s after ", (unsigned long)(uintptr_t)w->lock, how);
+	add_time(&text, w->now - w->seen_since);
+	log_end_line(&text);
+	log_say(&text);
+}
+
+void watch_start(void)
+{
+	wait_watch.limit_ns = config.hold_ms * 1000000ULL;
+	wait_watch.held = held;
+	wait_watch.over = over;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: a lock that is held for too long says by whom, once for all who wait
+ *
+ * Played with FONDUE_HOLD_MS=50, or =0. Standard error is a file opened for appending, so
+ * that what any process says is there to be read, by whole lines.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+
+#include "locking.h"
+
+#define LIMIT_MS 50
+#define WAITERS	 20
+
+FONDUE_SHARED static struct board annotated;
+
+static char text[65536];
+
+static const char *said(void)
+{
+	ssize_t len = pread(STDERR_FILENO, text, sizeof(text) - 1, 0);
+
+	text[len > 0 ? len : 0] = '\0';
+	return text;
+}
+
+static bool is_said(const char *what)
+{
+	return strstr(said(), what) != NULL;
+}
+
+static void forget(void)
+{
+	if (ftruncate(STDERR_FILENO, 0) != 0)
+		tap_bail_out("no way to empty standard error");
+}
+
+/* The @n-th report from 0: how long the lock had been held, ms; 0: there is none. */
+static long report(unsigned n)
+{
+	const char *at = said();
+	double held;
+	char unit[8];
+
+	for (unsigned i = 0; i <= n; i++) {
+		at = strstr(at, " held ");
+		if (!at)
+			return 0;
+		at++;
+	}
+	if (sscanf(at, "held %lf %7s", &held, unit) != 2)
+		return 0;
+	return strcmp(unit, "ms") == 0 ? (long)held : (long)(held * 1000);
+}
+
+static bool names(pid_t pid)
+{
+	char word[32];
+
+	snprintf(word, sizeof(word), "by pid %d", pid);
+	return is_said(word);
+}
+
+static int play_once_for_all(void)
+{
+	pid_t owner = start_ready(work_hold), waiters[WAITERS];
+
+	must(owner > 0);
+	for (unsigned i = 0; i < WAITERS; i++)
+		waiters[i] = start_parked(work_take);
+	must(eventually(report(2)));
+	/* the next comes after twice as long: as often as that, and no waiter told it again */
+	for (unsigned i = 0; report(i); i++)
+		must(report(i) >= LIMIT_MS << i);
+	must(names(owner));
+	must(is_said("sleeping"));
+	must(is_said("20 wait"));
+	must(is_said("15 more"));
+	must(is_killed(owner));
+	for (unsigned i = 0; i < WAITERS; i++)
+		must(unit_wait(waiters[i]) == CHILD_GOOD);
+	must(is_said("its owner died after") || is_said("passed on after"));
+	return CHILD_GOOD;
+}
+
+static int play_stopped(void)
+{
+	pid_t owner = start_ready(work_hold), waiter;
+
+	must(owner > 0 && stop_and_see(owner));
+	waiter = start_parked(work_take);
+	must(waiter > 0 && eventually(is_said("stopped")));
+	must(names(owner));
+	must(is_killed(owner) && unit_wait(waiter) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
+/* Until it is told to go; spinning, so that it runs. */
+static int work_hold_a_while(void)
+{
+	must(fondue_spin_lock(&board->lock) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		;
+	return fondue_spin_unlock(&board->lock) == 0 ? CHILD_GOOD : 1;
+}
+
+static int play_released(void)
+{
+	pid_t owner = start_ready(work_hold_a_while), waiter;
+
+	must(owner > 0);
+	waiter = start_parked(work_take);
+	must(waiter > 0 && eventually(is_said("running")));
+	must(names(owner) && !is_said("released"));
+	atomic_store(&board->go, 1);
+	must(unit_wait(owner) == CHILD_GOOD && unit_wait(waiter) == CHILD_GOOD);
+	must(is_said("released after"));
+	return CHILD_GOOD;
+}
+
+/* A thread that is not its process's first has a number of its own. */
+static void *hold_in_thread(void *arg)
+{
+	(void)arg;
+	atomic_store(&board->tid, my_tid());
+	(void)work_hold();
+	return NULL;
+}
+
+static int work_hold_in_thread(void)
+{
+	pthread_t thread;
+
+	must(pthread_create(&thread, NULL, hold_in_thread, NULL) == 0);
+	for (;;)
+		pause();
+}
+
+static int play_thread(void)
+{
+	pid_t owner = start_ready(work_hold_in_thread), waiter;
+	char word[64];
+
+	must(owner > 0);
+	waiter = start_parked(work_take);
+	snprintf(word, sizeof(word), "by pid %d tid %ld \"", owner,
+		(long)atomic_load(&board->tid));
+	must(waiter > 0 && eventually(is_said(word)));
+	must(is_killed(owner) && unit_wait(waiter) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
+/* Held all the time, but never for long: nobody has anything to tell. */
+static int work_compete(void)
+{
+	long long end = now() + 6 * LIMIT_MS * MS;
+
+	while (now() < end) {
+		long long until = now() + MS / 50;
+
+		must(fondue_spin_lock(&board->lock) == 0);
+		while (now() < until)
+			;
+		must(fondue_spin_unlock(&board->lock) == 0);
+	}
+	return CHILD_GOOD;
+}
+
+static int play_busy(void)
+{
+	pid_t pids[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		pids[i] = start(work_compete);
+	for (unsigned i = 0; i < 4; i++)
+		must(unit_wait(pids[i]) == CHILD_GOOD);
+	must(!report(0));
+	return CHILD_GOOD;
+}
+
+static unsigned count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static int play_unchanged(void)
+{
+	struct timespec deadline;
+	pid_t owner = start_ready(work_hold);
+	unsigned before = count_descriptors();
+
+	must(owner > 0);
+	deadline = time_at(now() + 3 * LIMIT_MS * MS);
+	errno = 4711;
+	must(fondue_spin_timedlock(&board->lock, &deadline) == ETIMEDOUT);
+	must(errno == 4711 && count_descriptors() == before);
+	must(names(owner));
+	must(is_killed(owner));
+	return CHILD_GOOD;
+}
+
+/* Nothing is said, however long. */
+static int play_off(void)
+{
+	struct timespec deadline = time_at(now() + 6 * LIMIT_MS * MS);
+	pid_t owner = start_ready(work_hold);
+
+	must(owner > 0);
+	must(fondue_spin_timedlock(&board->lock, &deadline) == ETIMEDOUT);
+	must(is_killed(owner));
+	must(*said() == '\0');
+	return CHILD_GOOD;
+}
+
+static void test_hold(const char *claim, int (*play)(void))
+{
+	bool good;
+
+	forget();
+	good = plays_on(&annotated, play);
+	if (!good)
+		tap_note("said: %s", said());
+	test(claim, good);
+}
+
+int main(void)
+{
+	const char *limit = getenv("FONDUE_HOLD_MS");
+	int file = open("/tmp", O_TMPFILE | O_RDWR | O_APPEND, 0600);
+
+	if (!fondue_active())
+		tap_skip_all("to be preloaded");
+	if (file < 0 || dup2(file, STDERR_FILENO) < 0)
+		tap_bail_out("no file for standard error");
+	close(file);
+	if (limit && !strcmp(limit, "0")) {
+		test_hold("FONDUE_HOLD_MS=0: nothing is said", play_off);
+		return tap_done();
+	}
+	test_hold("twenty wait: one reports, and again when twice as long has passed",
+		play_once_for_all);
+	test_hold("an owner that is stopped is called so", play_stopped);
+	test_hold("the end of it is told as well", play_released);
+	test_hold("an owner may be a thread", play_thread);
+	test_hold("a busy lock is not a held one", play_busy);
+	test_hold("the waiter gets back errno and its descriptors as they were", play_unchanged);
+	return tap_done();
+}
