@@ -64,7 +64,8 @@ struct slot {
 	_Atomic uint64_t told; /* what has been reported of it as an owner: see watch.c */
 	pthread_mutex_t life;  /* robust; locked by the thread from claim to end */
 	uint64_t namespace;    /* inode of the thread's pid namespace; 0: not known */
-	uint8_t spare_here[56 - sizeof(pthread_mutex_t)];
+	_Atomic uint64_t looked_at; /* ns: when it last saw that `seen` holds what it wants */
+	uint8_t spare_here[48 - sizeof(pthread_mutex_t)];
 } __attribute__((aligned(128)));
 
 _Static_assert(sizeof(struct slot) == 128 && offsetof(struct slot, life) == 64,

@@ -347,6 +347,10 @@ static void say_over(struct waiter *w, const char *how)
  */
 static void observe(struct waiter *w, uint32_t word)
 {
+	struct slot *slot = slot_of(w->me);
+
+	if (slot)
+		atomic_store_explicit(&slot->looked_at, w->now, memory_order_relaxed);
 	if (word == w->seen)
 		return;
 	say_over(w, "passed on"); /* by its owner or, to an heir, by its death */
@@ -360,10 +364,11 @@ static void observe(struct waiter *w, uint32_t word)
 static int wait_on(struct waiter *w, uint64_t deadline)
 {
 	for (;;) {
-		uint32_t word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
 		enum outcome outcome;
+		uint32_t word;
 
-		w->now = now_ns();
+		w->now = now_ns(); /* before the look: deadlock.c relies on it */
+		word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
 		outcome = attempt(w, word);
 		if (outcome == OUTCOME_GOT || outcome == OUTCOME_INHERITED) {
 			arrive(w, outcome);
@@ -385,11 +390,17 @@ static int wait_on(struct waiter *w, uint64_t deadline)
 	}
 }
 
+/* A signal handler that waits as well leaves what it interrupts as it was. */
 int wait_for(struct waiter *w, uint64_t deadline)
 {
+	struct slot *slot = slot_of(w->me);
+	uintptr_t wants = slot ? atomic_load_explicit(&slot->wants, memory_order_relaxed) : 0;
+	uint64_t since = slot ? atomic_load_explicit(&slot->wants_since, memory_order_relaxed) : 0;
 	int result = wait_on(w, deadline);
 
-	publish(w, NULL);
+	publish(w, (const void *)wants);
+	if (wants)
+		atomic_store_explicit(&slot->wants_since, since, memory_order_relaxed);
 	if (result != ETIMEDOUT)
 		say_over(w, result ? "its owner died" : "released");
 	return result;

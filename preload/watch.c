@@ -17,6 +17,7 @@
  */
 #include "watch.h"
 #include "config.h"
+#include "deadlock.h"
 #include "log.h"
 #include "park.h"
 #include "registry.h"
@@ -172,18 +173,55 @@ static void report(const struct waiter *w, struct slot *owner)
 	log_say(&text);
 }
 
+/* "pid 7 holds lock at 0x1, wants lock at 0x2": what each member wants, its predecessor holds */
+static void add_member(struct log_text *text, const struct cycle *cycle, unsigned i)
+{
+	unsigned before = (i + cycle->count - 1) % cycle->count;
+	struct slot *slot = &registry->slots[cycle->members[i]];
+	struct slot *predecessor = &registry->slots[cycle->members[before]];
+
+	log_add(text, "  ");
+	add_thread(text, slot);
+	log_add(text, ": holds lock at 0x%lx, wants lock at 0x%lx",
+		(unsigned long)atomic_load(&predecessor->wants),
+		(unsigned long)atomic_load(&slot->wants));
+	log_end_line(text);
+}
+
+static void report_deadlock(const struct waiter *w, const struct cycle *cycle)
+{
+	struct log_text text;
+
+	log_begin(&text);
+	log_add(&text, "DEADLOCK of %u threads, ", cycle->count);
+	add_time(&text, w->now - relaxed(&registry->slots[cycle->latest].wants_since));
+	log_add(&text, " old: each waits for the next; only killing one ends it");
+	log_end_line(&text);
+	for (unsigned i = 0; i < cycle->count; i++)
+		add_member(&text, cycle, i);
+	log_say(&text);
+}
+
 static uint64_t held(const struct waiter *w)
 {
 	struct slot *owner = &registry->slots[word_slot(w->seen)];
+	struct cycle cycle;
 	unsigned count = 0;
+	bool is_deadlock;
 	uint64_t again;
 
 	if (word_slot(w->seen) == SLOT_ANONYMOUS)
 		return UINT64_MAX; /* nothing is known of it */
+	is_deadlock = deadlock_find(w->me->number, &cycle);
+	if (is_deadlock && cycle.latest != w->me->number)
+		return w->now + wait_watch.limit_ns; /* who has closed it says so */
 	again = claim(owner, w, &count);
 	if (again)
 		return again;
-	report(w, owner);
+	if (is_deadlock)
+		report_deadlock(w, &cycle);
+	else
+		report(w, owner);
 	done(owner, w, count);
 	return due_at(w->seen_since, count + 1);
 }

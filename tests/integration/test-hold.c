@@ -208,6 +208,115 @@ static int play_unchanged(void)
 	return CHILD_GOOD;
 }
 
+/* Hold many[i], then want many[j] when all hold theirs. */
+static int hold_and_want(unsigned i, unsigned j)
+{
+	int result;
+
+	must(fondue_spin_lock(&board->many[i]) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		sched_yield();
+	result = fondue_spin_lock(&board->many[j]);
+	must(result == 0 || result == EOWNERDEAD);
+	must(fondue_spin_unlock(&board->many[j]) == 0);
+	must(fondue_spin_unlock(&board->many[i]) == 0);
+	return CHILD_GOOD;
+}
+
+static int work_first(void)
+{
+	return hold_and_want(0, 1);
+}
+
+static int work_second(void)
+{
+	return hold_and_want(1, 2);
+}
+
+static int work_third(void)
+{
+	return hold_and_want(2, 0);
+}
+
+static unsigned count_said(const char *what)
+{
+	unsigned count = 0;
+
+	for (const char *at = said(); (at = strstr(at, what)); at++)
+		count++;
+	return count;
+}
+
+static int play_deadlock(void)
+{
+	int (*const works[])(void) = { work_first, work_second, work_third };
+	pid_t pids[3];
+	char word[64];
+
+	for (unsigned i = 0; i < 3; i++)
+		must((pids[i] = start_ready(works[i])) > 0);
+	atomic_store(&board->go, 1);
+	must(eventually(is_said("DEADLOCK of 3 threads")));
+	for (unsigned i = 0; i < 3; i++) {
+		snprintf(word, sizeof(word), "  pid %d ", pids[i]);
+		must(is_said(word));
+	}
+	/* again after twice as long, and by nobody else */
+	must(eventually(count_said("DEADLOCK") == 2));
+	must(is_killed(pids[0]));
+	must(unit_wait(pids[2]) == CHILD_GOOD && unit_wait(pids[1]) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
+/* A waits for B, who waits for C, who is busy elsewhere: no circle. */
+static int play_chain(void)
+{
+	pid_t busy, pids[2];
+
+	busy = start_ready(work_hold_a_while);
+	must(busy > 0);
+	pids[0] = start_ready(work_first);
+	must(pids[0] > 0);
+	pids[1] = start_parked(work_take); /* the busy one's */
+	atomic_store(&board->go, 1);
+	must(unit_wait(busy) == CHILD_GOOD);
+	must(unit_wait(pids[0]) == CHILD_GOOD && unit_wait(pids[1]) == CHILD_GOOD);
+	must(!is_said("DEADLOCK"));
+	return CHILD_GOOD;
+}
+
+/* The first holds 0 and waits for 1; stopped, it does not know yet that 1 was released. */
+static int work_let_go(void)
+{
+	must(fondue_spin_lock(&board->many[1]) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (atomic_load(&board->go) < 2)
+		sched_yield();
+	must(fondue_spin_unlock(&board->many[1]) == 0);
+	atomic_fetch_add(&board->left, 1);
+	must(fondue_spin_lock(&board->many[0]) == 0);
+	return fondue_spin_unlock(&board->many[0]) == 0 ? CHILD_GOOD : 1;
+}
+
+static int play_no_longer(void)
+{
+	pid_t second = start_ready(work_let_go), first = start_ready(work_first);
+
+	must(second > 0 && first > 0);
+	atomic_store(&board->go, 1);
+	must(eventually(is_said(" held "))); /* the first has waited long enough */
+	must(stop_and_see(first));
+	atomic_store(&board->go, 2);
+	must(eventually(atomic_load(&board->left)));
+	forget();
+	must(eventually(report(1))); /* the second has, twice */
+	must(!is_said("DEADLOCK") && is_said("stopped"));
+	must(kill(first, SIGCONT) == 0);
+	must(unit_wait(first) == CHILD_GOOD && unit_wait(second) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
 /* Nothing is said, however long. */
 static int play_off(void)
 {
@@ -252,6 +361,10 @@ int main(void)
 	test_hold("the end of it is told as well", play_released);
 	test_hold("an owner may be a thread", play_thread);
 	test_hold("a busy lock is not a held one", play_busy);
+	test_hold("who waits in a circle is told so, all of them by one", play_deadlock);
+	test_hold("a chain is no circle", play_chain);
+	test_hold("nor is a circle that somebody stopped does not know to be broken",
+		play_no_longer);
 	test_hold("the waiter gets back errno and its descriptors as they were", play_unchanged);
 	return tap_done();
 }
