@@ -172,7 +172,7 @@ void identity_forget(void)
 	/* libc empties the list of a child, but not this */
 	if (mine.covered)
 		identity_owe_again(&mine, NULL);
-	mine.covered = mine.kept = NULL;
+	mine.covered = mine.kept = mine.inherited = NULL;
 	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
@@ -275,7 +275,7 @@ static void fill(struct identity *me)
 	me->pid = sys_call(SYS_getpid);
 	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
-	me->covered = me->kept = me->reserved = NULL;
+	me->covered = me->kept = me->inherited = me->reserved = NULL;
 	me->patience = PATIENCE_MAX;
 	me->more = me->self.holder->more = 0;
 	be_here();

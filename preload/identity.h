@@ -30,6 +30,9 @@ struct identity {
 	long futex_offset;
 	fondue_spinlock_t *kept;    /* named by the holder, but not for the fast path to release */
 	fondue_spinlock_t *covered; /* for as long as it is held, the kernel knows of it */
+	/* The lock that it has from a dead thread, to be told when it is released; and whose. */
+	fondue_spinlock_t *inherited;
+	pid_t inherited_pid, inherited_tid;
 	/* how it waits: see spinlock.c */
 	int patience;		     /* pauses to spin before it sleeps */
 	int stride, left;	     /* releases between two looks at the clock; until the next */

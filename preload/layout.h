@@ -35,7 +35,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 2
+#define REGISTRY_VERSION 3
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536

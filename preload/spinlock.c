@@ -82,7 +82,7 @@ static void got(struct waiter *w)
 {
 	bool is_watched = lock_wait(w->lock) != 0;
 
-	if (!w->nested && (is_watched || !w->me->has_barrier))
+	if (!w->nested && (is_watched || !w->me->has_barrier || w->me->inherited == w->lock))
 		identity_keep(w->me, w->lock);
 	if (is_watched && !w->owed)
 		identity_cover(w->me, w->lock);
@@ -232,6 +232,14 @@ static void forget(struct identity *me, fondue_spinlock_t *lock)
 								     identity_nothing(me));
 }
 
+/* Not before: who waits for the lock should not wait for the message. */
+static void tell_inherited(struct identity *me)
+{
+	if (wait_watch.limit_ns)
+		wait_watch.inherited(me);
+	me->inherited = NULL;
+}
+
 static int spinlock_unlock(fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_mine();
@@ -246,6 +254,8 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 	forget(me, lock);
 	wake_after_store(me, lock, reserved);
 	identity_owe_again(me, before);
+	if (me->inherited == lock)
+		tell_inherited(me);
 	errno = saved;
 	return 0;
 }

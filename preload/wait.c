@@ -50,6 +50,8 @@ static bool try_word(struct waiter *w, uint32_t from)
 	return false;
 }
 
+struct wait_watch wait_watch;
+
 static void spent_in_vain(struct identity *me)
 {
 	me->patience -= PATIENCE_SHRINKS;
@@ -186,6 +188,16 @@ static enum outcome take_reserved(struct waiter *w, uint32_t word)
 	return OUTCOME_GOT;
 }
 
+/* Before its slot may be somebody else's. Of several at a time the last is told. */
+static void remember_dead(struct waiter *w, uint32_t number)
+{
+	const struct slot *dead = &registry->slots[number];
+
+	w->me->inherited = w->lock;
+	w->me->inherited_pid = atomic_load_explicit(&dead->pid, memory_order_relaxed);
+	w->me->inherited_tid = atomic_load_explicit(&dead->tid, memory_order_relaxed);
+}
+
 static enum outcome attempt(struct waiter *w, uint32_t word)
 {
 	if (!word)
@@ -196,6 +208,8 @@ static enum outcome attempt(struct waiter *w, uint32_t word)
 		return OUTCOME_TAKEN;
 	if (!try_word(w, word))
 		return OUTCOME_AGAIN;
+	if (wait_watch.limit_ns)
+		remember_dead(w, word_slot(word));
 	registry_inherited(word_slot(word), w->lock);
 	return OUTCOME_INHERITED;
 }
@@ -312,8 +326,6 @@ static void give_up(struct waiter *w)
 		wake_pass_on(w->lock);
 }
 
-struct wait_watch wait_watch;
-
 static struct slot *slot_of(const struct identity *me)
 {
 	return me->number == SLOT_ANONYMOUS ? NULL : &registry->slots[me->number];
@@ -342,18 +354,25 @@ static void say_over(struct waiter *w, const char *how)
 }
 
 /*
- * The same word is the same acquisition, for as long as SLEEP is up: then only the runtime
- * takes the lock, and it counts. announce() forgets what was seen when it was down.
+ * Of the runtime's acquisitions each has its number; those of the fast path look alike, but
+ * there are none while SLEEP is up. It has been, all the time, if the last sleep ended by
+ * the clock.
  */
+static bool is_the_same(const struct waiter *w, uint32_t word)
+{
+	return word == w->seen && (w->late || (word & WORD_RUNTIME));
+}
+
 static void observe(struct waiter *w, uint32_t word)
 {
 	struct slot *slot = slot_of(w->me);
 
 	if (slot)
 		atomic_store_explicit(&slot->looked_at, w->now, memory_order_relaxed);
-	if (word == w->seen)
+	if (is_the_same(w, word))
 		return;
-	say_over(w, "passed on"); /* by its owner or, to an heir, by its death */
+	if (word != w->seen) /* by its owner or, to an heir, by its death */
+		say_over(w, "passed on");
 	w->seen = word;
 	w->seen_since = w->now;
 	w->tell_at = word_slot(word) && wait_watch.limit_ns ? w->now + wait_watch.limit_ns :

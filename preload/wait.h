@@ -37,6 +37,8 @@ struct wait_watch {
 	uint64_t (*held)(const struct waiter *w);
 	/* It was told of, and is over now, @how: a few words. */
 	void (*over)(const struct waiter *w, const char *how);
+	/* A lock that had a dead owner has been released: me->inherited. */
+	void (*inherited)(const struct identity *me);
 };
 
 extern struct wait_watch wait_watch;

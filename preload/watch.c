@@ -243,9 +243,25 @@ static void over(const struct waiter *w, const char *how)
 	log_say(&text);
 }
 
+static void inherited(const struct identity *me)
+{
+	pid_t pid = me->inherited_pid, tid = me->inherited_tid;
+	struct log_text text;
+
+	log_begin(&text);
+	log_add(&text, "lock at 0x%lx: its owner, pid %d", (unsigned long)(uintptr_t)me->inherited,
+		pid);
+	if (tid != pid)
+		log_add(&text, " tid %d", tid);
+	log_add(&text, ", died holding it; this process has taken it over, and released it");
+	log_end_line(&text);
+	log_say(&text);
+}
+
 void watch_start(void)
 {
 	wait_watch.limit_ns = config.hold_ms * 1000000ULL;
 	wait_watch.held = held;
 	wait_watch.over = over;
+	wait_watch.inherited = inherited;
 }

@@ -317,6 +317,21 @@ static int play_no_longer(void)
 	return CHILD_GOOD;
 }
 
+static int play_dead(void)
+{
+	pid_t owner = start_ready(work_hold);
+	char word[64];
+
+	must(owner > 0 && is_killed(owner));
+	must(unit_wait(start(work_take)) == CHILD_GOOD);
+	snprintf(word, sizeof(word), "its owner, pid %d, died holding it", owner);
+	must(is_said(word) && count_said("died") == 1);
+	forget();
+	must(unit_wait(start(work_take)) == CHILD_GOOD);
+	must(!is_said("died"));
+	return CHILD_GOOD;
+}
+
 /* Nothing is said, however long. */
 static int play_off(void)
 {
@@ -326,6 +341,7 @@ static int play_off(void)
 	must(owner > 0);
 	must(fondue_spin_timedlock(&board->lock, &deadline) == ETIMEDOUT);
 	must(is_killed(owner));
+	must(unit_wait(start(work_take)) == CHILD_GOOD);
 	must(*said() == '\0');
 	return CHILD_GOOD;
 }
@@ -360,6 +376,7 @@ int main(void)
 	test_hold("an owner that is stopped is called so", play_stopped);
 	test_hold("the end of it is told as well", play_released);
 	test_hold("an owner may be a thread", play_thread);
+	test_hold("so is an owner's death, by whoever takes its lock over", play_dead);
 	test_hold("a busy lock is not a held one", play_busy);
 	test_hold("who waits in a circle is told so, all of them by one", play_deadlock);
 	test_hold("a chain is no circle", play_chain);
