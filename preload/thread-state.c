@@ -37,6 +37,10 @@ static size_t read_about(pid_t pid, pid_t tid, const char *what, char *text, siz
 	return read_start(path, text, size);
 }
 
+#ifndef SYS_futex_waitv
+#define SYS_futex_waitv 449 /* on every architecture */
+#endif
+
 static const struct {
 	long number;
 	const char *name;
@@ -45,8 +49,9 @@ static const struct {
 	{ SYS_pwrite64, "pwrite" }, { SYS_readv, "readv" }, { SYS_writev, "writev" },
 	{ SYS_openat, "openat" }, { SYS_close, "close" }, { SYS_fsync, "fsync" },
 	{ SYS_fdatasync, "fdatasync" }, { SYS_flock, "flock" }, { SYS_fcntl, "fcntl" },
-	{ SYS_ioctl, "ioctl" }, { SYS_futex, "futex" }, { SYS_nanosleep, "nanosleep" },
-	{ SYS_clock_nanosleep, "clock_nanosleep" }, { SYS_ppoll, "ppoll" },
+	{ SYS_ioctl, "ioctl" }, { SYS_futex, "futex" }, { SYS_futex_waitv, "futex" },
+	{ SYS_nanosleep, "nanosleep" }, { SYS_clock_nanosleep, "clock_nanosleep" },
+	{ SYS_ppoll, "ppoll" },
 	{ SYS_pselect6, "pselect" }, { SYS_epoll_pwait, "epoll_pwait" },
 	{ SYS_wait4, "wait4" }, { SYS_waitid, "waitid" }, { SYS_accept, "accept" },
 	{ SYS_accept4, "accept4" }, { SYS_connect, "connect" }, { SYS_recvfrom, "recvfrom" },
