@@ -19,6 +19,7 @@
 static const struct command *const commands[] = {
 	&command_run,
 	&command_check,
+	&command_locks,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

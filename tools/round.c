@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * round.c - which locks there are, and whose
+ *
+ * Nobody keeps a list of locks. What is known of is what slots name: the lock that a thread
+ * holds, is about to take or has just released, and the lock that it waits for. Who owns a
+ * lock says only the lock itself: its word is read, then the slot that it names, then the
+ * word once more. An owner counts if the word has stayed and the slot says of itself that
+ * it holds something.
+ *
+ * What a dead slot names may have been freed and used for something else since; it is
+ * a lock as long as its word names that slot.
+ */
+#include <stdlib.h>
+
+#include "../preload/lockword.h"
+#include "memory.h"
+#include "round.h"
+
+/* Looks at a lock that changes hands meanwhile. */
+#define LOOKS 8
+
+/* A slot names a lock. */
+struct mention {
+	struct key key;
+	const struct view *view;
+	uint64_t address;
+	const struct thread *waiter; /* NULL: it is not waited for */
+};
+
+struct taking {
+	struct round *round;
+	const struct family *family;
+	struct views *views;
+	struct census *census;
+	struct mention *list;
+	size_t count;
+};
+
+static void mention(struct taking *taking, const struct thread *thread, uint64_t address,
+	const struct thread *waiter)
+{
+	struct mention it = { .address = address, .waiter = waiter };
+	struct member member;
+
+	if (!address)
+		return;
+	member_find(&member, thread, taking->census);
+	it.view = views_of(taking->views, &member);
+	/* others see his shared memory as he does, but not what is his own */
+	if (!view_key(it.view, address, &it.key) ||
+		(it.key.device == KEY_PRIVATE && it.view->pid != member.pid))
+		return;
+	taking->list = memory_grow(taking->list, taking->count, sizeof(it));
+	taking->list[taking->count++] = it;
+}
+
+static void mention_last(struct taking *taking, const struct thread *dead)
+{
+	uint32_t word;
+
+	if (dead->holds && view_read_word(views_own(taking->views), dead->holds, &word) &&
+		word_slot(word) == dead->number)
+		mention(taking, dead, dead->holds, NULL);
+}
+
+static void collect(struct taking *taking)
+{
+	struct round *round = taking->round;
+
+	for (uint32_t i = SLOT_FIRST; i < round->used; i++) {
+		const struct thread *thread = &round->threads[i];
+
+		switch (thread->life) {
+		case LIFE_NEVER:
+			break;
+		case LIFE_GOES_ON:
+			round->living++;
+			mention(taking, thread, thread->holds, NULL);
+			mention(taking, thread, thread->wants, thread);
+			break;
+		case LIFE_OVER:
+			mention_last(taking, thread);
+			break;
+		}
+	}
+}
+
+/* Of its word: what does it say? Return: does that make sense? */
+static bool judge(const struct taking *taking, struct lock *lock)
+{
+	const struct thread *owner = &lock->thread;
+
+	lock->owner = word_slot(lock->word);
+	lock->state = !lock->word ? LOCK_FREE : !lock->owner ? LOCK_RESERVED : LOCK_HELD;
+	if (!lock->owner || lock->owner == SLOT_ANONYMOUS)
+		return true;
+	if (lock->owner >= taking->round->used &&
+		lock->owner >= family_used(taking->family))
+		return false;
+	if (!family_thread(taking->family, lock->owner, &lock->thread))
+		return false;
+	if (owner->life == LIFE_OVER)
+		lock->state = LOCK_DEAD;
+	return owner->life != LIFE_NEVER && (owner->holds || owner->more);
+}
+
+static bool look(const struct taking *taking, struct lock *lock)
+{
+	uint32_t again;
+
+	for (unsigned i = 0; i < LOOKS; i++) {
+		bool makes_sense;
+
+		if (!view_read_word(lock->view, lock->address, &lock->word))
+			return false;
+		makes_sense = judge(taking, lock);
+		if (!view_read_word(lock->view, lock->address, &again))
+			return false;
+		if (makes_sense && again == lock->word)
+			return true;
+	}
+	lock->state = LOCK_CHANGING;
+	lock->word = lock->owner = 0;
+	return true;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct mention *x = a, *y = b;
+
+	return key_compare(&x->key, &y->key);
+}
+
+static void add_waiter(struct lock *lock, const struct thread *waiter)
+{
+	lock->waiters = memory_grow(lock->waiters, lock->waiter_count, sizeof(*lock->waiters));
+	lock->waiters[lock->waiter_count++] = *waiter;
+}
+
+/* The lock that these @count have in common. */
+static void add_lock(struct taking *taking, const struct mention *first, size_t count)
+{
+	struct round *round = taking->round;
+	struct lock lock = { .key = first->key, .next = LOCK_NONE };
+	bool is_there = false;
+
+	for (size_t i = 0; i < count && !is_there; i++) {
+		lock.view = first[i].view;
+		lock.address = first[i].address;
+		is_there = look(taking, &lock);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (first[i].waiter)
+			add_waiter(&lock, first[i].waiter);
+	if (!is_there || (!lock.waiter_count && !lock.owner)) {
+		free(lock.waiters);
+		return;
+	}
+	round->locks = memory_grow(round->locks, round->count, sizeof(lock));
+	round->locks[round->count++] = lock;
+}
+
+static void group(struct taking *taking)
+{
+	size_t end;
+
+	if (taking->count)
+		qsort(taking->list, taking->count, sizeof(*taking->list), by_key);
+	for (size_t i = 0; i < taking->count; i = end) {
+		end = i + 1;
+		while (end < taking->count && !by_key(&taking->list[i], &taking->list[end]))
+			end++;
+		add_lock(taking, &taking->list[i], end - i);
+	}
+}
+
+bool round_take(struct round *round, const struct family *family, struct views *views,
+	struct census *census)
+{
+	struct taking taking = { round, family, views, census, NULL, 0 };
+
+	*round = (struct round){ .used = family_used(family) };
+	round->threads = round->used ? family_threads(family, round->used) : NULL;
+	if (!round->threads)
+		return false;
+	collect(&taking);
+	group(&taking);
+	free(taking.list);
+	return true;
+}
+
+void round_free(struct round *round)
+{
+	for (size_t i = 0; i < round->count; i++)
+		free(round->locks[i].waiters);
+	free(round->locks);
+	free(round->threads);
+	*round = (struct round){ .used = 0 };
+}
+
+static int lock_by_key(const void *key, const void *lock)
+{
+	return key_compare(key, &((const struct lock *)lock)->key);
+}
+
+struct lock *round_find(const struct round *round, const struct key *key)
+{
+	return round->count ? bsearch(key, round->locks, round->count, sizeof(*round->locks),
+				      lock_by_key) :
+			      NULL;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * show-locks-json.c - the same for machines; names of fields are a promise, kept in fondue.1
+ */
+#include <stdio.h>
+
+#include "json.h"
+#include "show-locks.h"
+
+static const char *const state_name[] = {
+	[LOCK_FREE] = "free",
+	[LOCK_HELD] = "held",
+	[LOCK_DEAD] = "owner-died",
+	[LOCK_RESERVED] = "reserved",
+	[LOCK_CHANGING] = "changing",
+};
+
+static void put_number(struct json *json, const char *key, bool is_known, uint64_t value)
+{
+	if (is_known)
+		json_number(json, key, value);
+	else
+		json_string(json, key, NULL);
+}
+
+static void put_ms(
+	struct json *json, const char *key, const struct snapshot *snapshot, uint64_t since)
+{
+	put_number(json, key, since && snapshot->now,
+		snapshot->now > since ? (snapshot->now - since) / 1000000 : 0);
+}
+
+static void put_text(struct json *json, const char *key, const char *text)
+{
+	json_string(json, key, *text ? text : NULL);
+}
+
+/* What stands in an object that is about a thread; a dead one has its numbers of then. */
+static void put_thread(
+	struct json *json, const struct snapshot *snapshot, const struct thread *thread)
+{
+	struct member member;
+	bool is_known;
+
+	member_look(&member, snapshot->family, thread, snapshot->census);
+	is_known = member.tid || !member.is_foreign;
+	put_number(json, "pid", is_known,
+		(uint64_t)(member.tid ? member.pid : member.pid_there));
+	put_number(json, "tid", is_known,
+		(uint64_t)(member.tid ? member.tid : member.tid_there));
+	put_text(json, "command", member.state.comm);
+	put_text(json, "doing", member.is_dead ? "dead" : member.state.doing);
+	json_bool(json, "dead", member.is_dead);
+	put_number(json, "namespace", member.namespace != 0, member.namespace);
+	json_number(json, "pid_there", (uint64_t)member.pid_there);
+	json_number(json, "tid_there", (uint64_t)member.tid_there);
+}
+
+static void put_owner(
+	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+{
+	if (!lock->owner || lock->owner == SLOT_ANONYMOUS) {
+		json_string(json, "owner", NULL);
+		return;
+	}
+	json_open(json, "owner", '{');
+	put_thread(json, snapshot, &lock->thread);
+	put_number(json, "waits_for", lock->next != LOCK_NONE,
+		lock->next != LOCK_NONE ? snapshot->locks[lock->next].address : 0);
+	json_close(json, '}');
+}
+
+static void put_place(struct json *json, const struct lock *lock)
+{
+	const struct mapping *mapping;
+	struct whereabouts where = lock_whereabouts(lock, &mapping);
+
+	json_string(json, "name", where.name);
+	json_string(json, "function", where.function);
+	json_number(json, "offset", where.offset);
+	json_string(json, "object", where.object);
+	json_number(json, "address", lock->address);
+	json_number(json, "address_pid", (uint64_t)lock->view->pid);
+	json_bool(json, "shared", mapping->is_shared);
+	put_text(json, "mapped", mapping->path);
+}
+
+static void put_waiters(
+	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+{
+	json_open(json, "waiters", '[');
+	for (size_t i = 0; i < lock->waiter_count; i++) {
+		json_open(json, NULL, '{');
+		put_thread(json, snapshot, &lock->waiters[i]);
+		put_ms(json, "waits_ms", snapshot, lock->waiters[i].wants_since);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_lock(
+	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+{
+	json_open(json, NULL, '{');
+	put_place(json, lock);
+	json_string(json, "state", state_name[lock->state]);
+	json_bool(json, "deadlock", lock->is_stuck);
+	put_ms(json, "held_ms", snapshot, lock->held_since);
+	put_owner(json, snapshot, lock);
+	put_waiters(json, snapshot, lock);
+	json_close(json, '}');
+}
+
+static void put_unnamed(struct json *json, const struct snapshot *snapshot)
+{
+	json_open(json, "unnamed", '[');
+	for (size_t i = 0; i < snapshot->unnamed_count; i++) {
+		json_open(json, NULL, '{');
+		put_thread(json, snapshot, &snapshot->unnamed[i].thread);
+		json_number(json, "locks", snapshot->unnamed[i].count);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
+static void put_time(struct json *json, const struct timespec *at)
+{
+	char seconds[32], text[48];
+	struct tm utc;
+
+	gmtime_r(&at->tv_sec, &utc);
+	strftime(seconds, sizeof(seconds), "%FT%T", &utc);
+	snprintf(text, sizeof(text), "%s.%03ldZ", seconds, at->tv_nsec / 1000000);
+	json_string(json, "time", text);
+}
+
+void show_locks_json(const struct snapshot *snapshot)
+{
+	struct json json = { .file = stdout };
+
+	json_open(&json, NULL, '{');
+	json_string(&json, "fondue", FONDUE_VERSION_STRING);
+	json_number(&json, "pid", (uint64_t)snapshot->family->process.pid);
+	put_time(&json, &snapshot->at);
+	json_number(&json, "threads", snapshot->living);
+	json_open(&json, "locks", '[');
+	for (size_t i = 0; i < snapshot->count; i++)
+		put_lock(&json, snapshot, &snapshot->locks[i]);
+	json_close(&json, ']');
+	put_unnamed(&json, snapshot);
+	json_close(&json, '}');
+}
