@@ -29,10 +29,10 @@
 /* What a registry begins with: it itself is some megabytes. */
 struct header {
 	uint64_t magic;
-	uint32_t version, used, cursor, life, can_die;
+	uint32_t version, used, cursor, life;
 };
 _Static_assert(offsetof(struct header, used) == offsetof(struct registry, used) &&
-		       offsetof(struct header, can_die) == offsetof(struct registry, can_die),
+		       offsetof(struct header, life) == offsetof(struct registry, life),
 	"as in layout.h");
 
 static bool read_header(
@@ -113,9 +113,6 @@ static char *check_header(struct family *family, const struct header *header)
 	if (header->life >= sizeof(pthread_mutex_t) / sizeof(uint32_t) ||
 		header->used > SLOT_ANONYMOUS)
 		return memory_copy("its registry is damaged: the program has written into it");
-	if (!header->can_die)
-		return memory_copy("its locks do not tell their owners: where it was started "
-				   "there are no robust mutexes");
 	return NULL;
 }
 
