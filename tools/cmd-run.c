@@ -19,11 +19,15 @@
 #include "program.h"
 #include "say.h"
 
+/* As FONDUE_HOLD_MS. */
+#define HOLD_MS_MAX 1000000000
+
 /* The kernel follows as many #! lines. */
 #define SCRIPT_DEPTH 5
 
 static const struct option options[] = {
 	{ "log", required_argument, NULL, 'l' },
+	{ "hold-ms", required_argument, NULL, 'm' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -55,6 +59,22 @@ static bool set_log(const char *file)
 	}
 	set("FONDUE_LOG", memory_format("%s/%s", directory, file));
 	free(directory);
+	return true;
+}
+
+/* The runtime would only say that it ignores what it does not understand. */
+static bool set_hold_ms(const char *text)
+{
+	unsigned long value = 0;
+
+	for (const char *c = text; *c >= '0' && *c <= '9' && value <= HOLD_MS_MAX; c++)
+		value = value * 10 + (*c - '0');
+	if (!*text || text[strspn(text, "0123456789")] || value > HOLD_MS_MAX) {
+		say("run: --hold-ms=%s: it is a number of milliseconds, up to %d, or 0: never",
+			text, HOLD_MS_MAX);
+		return false;
+	}
+	set("FONDUE_HOLD_MS", text);
 	return true;
 }
 
@@ -194,6 +214,10 @@ static int run(int argc, char **argv)
 			if (!set_log(optarg))
 				return STATUS_RUN_FAILED;
 			break;
+		case 'm':
+			if (!set_hold_ms(optarg))
+				return STATUS_RUN_FAILED;
+			break;
 		case 's':
 			set("FONDUE_STRICT", "1");
 			break;
@@ -217,8 +241,9 @@ const struct command command_run = {
 	.name = "run",
 	.run = run,
 	.summary = "run a program with its annotated variables shared",
-	.help = "[--log=FILE] [--strict] [--verbose] [--] PROGRAM ARG...\n\n"
+	.help = "[--hold-ms=N] [--log=FILE] [--strict] [--verbose] [--] PROGRAM ARG...\n\n"
 		"Preload libfondue.so and execute PROGRAM in place of this command.\n\n"
+		"  --hold-ms=N  report locks held longer than N ms (FONDUE_HOLD_MS); 0: none\n"
 		"  --log=FILE   append the messages of the runtime to FILE (FONDUE_LOG)\n"
 		"  --strict     rather not run than run private (FONDUE_STRICT=1)\n"
 		"  --verbose    say what is shared (FONDUE_VERBOSE=1)\n\n"

@@ -76,6 +76,8 @@ def options(shop):
     test("--log is made absolute", see("--log=a.log")[0] == shop.path("a.log"), see("--log=a.log"))
     test("--log: an absolute one stays", see("--log", "/tmp/x")[0] == "/tmp/x")
     test("--verbose sets FONDUE_VERBOSE", see("--verbose")[2] == "1")
+    ran = shop.fondue("run", "--hold-ms=250", plain, "FONDUE_HOLD_MS")
+    test("--hold-ms sets FONDUE_HOLD_MS", ran.stdout == "250\n", show(ran))
     test("what is set in the environment stays",
          see(environment={"FONDUE_STRICT": "0", "FONDUE_LOG": "l"}) == ["l", "0", "(unset)"])
     count = shop.program("count", COUNT)
@@ -88,7 +90,10 @@ def options(shop):
     test("options end at the program", ran.stdout == "(unset)\n(unset)\n", show(ran))
     for words, said in [((), "which program"), (("--frob", plain), "--frob"),
                         (("-z", plain), "-z"), (("--log",), "needs an argument"),
-                        (("--log=", plain), "--log=")]:
+                        (("--log=", plain), "--log="),
+                        (("--hold-ms=soon", plain), "--hold-ms=soon"),
+                        (("--hold-ms=-1", plain), "--hold-ms=-1"),
+                        (("--hold-ms=1000000001", plain), "milliseconds")]:
         ran = shop.fondue("run", *words)
         test(f"wrong use ends with status 125 and one line: {words[:1]}",
              ran.returncode == 125 and is_remark(ran, said) and not ran.stdout, show(ran))
