@@ -15,6 +15,8 @@
  * The report names a process by its number only in the pid namespace that the number
  * belongs to. It changes nothing in the host: files are opened, read and closed, errno stays.
  */
+#include <sys/mman.h>
+
 #include "watch.h"
 #include "config.h"
 #include "deadlock.h"
@@ -156,21 +158,43 @@ static void add_waiters(struct log_text *text, const struct crowd *crowd, uint64
 	}
 }
 
+/*
+ * What a report is written in: not on the stack, for who waits may be a thread with a small
+ * one. Return: NULL: not this time.
+ */
+static struct log_text *text_begin(void)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct log_text), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (sys_failed(at))
+		return NULL;
+	log_begin((struct log_text *)at);
+	return (struct log_text *)at;
+}
+
+static void text_end(struct log_text *text)
+{
+	log_say(text);
+	(void)sys_call(SYS_munmap, text, sizeof(*text));
+}
+
 static void report(const struct waiter *w, struct slot *owner)
 {
 	struct crowd crowd = count_waiters(w);
-	struct log_text text;
+	struct log_text *text = text_begin();
 
-	log_begin(&text);
-	log_add(&text, "lock at 0x%lx held ", (unsigned long)(uintptr_t)w->lock);
-	add_time(&text, w->now - crowd.held_since);
-	log_add(&text, " by ");
-	add_thread(&text, owner);
-	log_add(&text, "; %u wait, the longest ", crowd.count);
-	add_time(&text, w->now - crowd.wanted_since);
-	log_end_line(&text);
-	add_waiters(&text, &crowd, w->now);
-	log_say(&text);
+	if (!text)
+		return;
+	log_add(text, "lock at 0x%lx held ", (unsigned long)(uintptr_t)w->lock);
+	add_time(text, w->now - crowd.held_since);
+	log_add(text, " by ");
+	add_thread(text, owner);
+	log_add(text, "; %u wait, the longest ", crowd.count);
+	add_time(text, w->now - crowd.wanted_since);
+	log_end_line(text);
+	add_waiters(text, &crowd, w->now);
+	text_end(text);
 }
 
 /* "pid 7 holds lock at 0x1, wants lock at 0x2": what each member wants, its predecessor holds */
@@ -190,16 +214,17 @@ static void add_member(struct log_text *text, const struct cycle *cycle, unsigne
 
 static void report_deadlock(const struct waiter *w, const struct cycle *cycle)
 {
-	struct log_text text;
+	struct log_text *text = text_begin();
 
-	log_begin(&text);
-	log_add(&text, "DEADLOCK of %u threads, ", cycle->count);
-	add_time(&text, w->now - relaxed(&registry->slots[cycle->latest].wants_since));
-	log_add(&text, " old: each waits for the next; only killing one ends it");
-	log_end_line(&text);
+	if (!text)
+		return;
+	log_add(text, "DEADLOCK of %u threads, ", cycle->count);
+	add_time(text, w->now - relaxed(&registry->slots[cycle->latest].wants_since));
+	log_add(text, " old: each waits for the next; only killing one ends it");
+	log_end_line(text);
 	for (unsigned i = 0; i < cycle->count; i++)
-		add_member(&text, cycle, i);
-	log_say(&text);
+		add_member(text, cycle, i);
+	text_end(text);
 }
 
 static uint64_t held(const struct waiter *w)
@@ -226,36 +251,37 @@ static uint64_t held(const struct waiter *w)
 	return due_at(w->seen_since, count + 1);
 }
 
+static void add_lock_and_time(
+	struct log_text *text, const fondue_spinlock_t *lock, const char *how, uint64_t ns)
+{
+	log_add(text, "lock at 0x%lx: %s after ", (unsigned long)(uintptr_t)lock, how);
+	add_time(text, ns);
+	log_end_line(text);
+}
+
 static void over(const struct waiter *w, const char *how)
 {
 	struct slot *owner = &registry->slots[word_slot(w->seen)];
 	uint64_t told = atomic_load(&owner->told);
-	struct log_text text;
+	struct log_text *text;
 
 	/* the first who sees it says it */
 	if (told >> 32 != w->seen || !(told >> 16 & 0xffff) ||
 		!atomic_compare_exchange_strong(&owner->told, &told, 0))
 		return;
-	log_begin(&text);
-	log_add(&text, "lock at 0x%lx: %s after ", (unsigned long)(uintptr_t)w->lock, how);
-	add_time(&text, w->now - w->seen_since);
-	log_end_line(&text);
-	log_say(&text);
+	text = text_begin();
+	if (!text)
+		return;
+	add_lock_and_time(text, w->lock, how, w->now - w->seen_since);
+	text_end(text);
 }
 
 static void inherited(const struct identity *me)
 {
-	pid_t pid = me->inherited_pid, tid = me->inherited_tid;
-	struct log_text text;
-
-	log_begin(&text);
-	log_add(&text, "lock at 0x%lx: its owner, pid %d", (unsigned long)(uintptr_t)me->inherited,
-		pid);
-	if (tid != pid)
-		log_add(&text, " tid %d", tid);
-	log_add(&text, ", died holding it; this process has taken it over, and released it");
-	log_end_line(&text);
-	log_say(&text);
+	log_line("lock at 0x%lx: its owner, pid %d tid %d, died holding it; this process has "
+		 "taken it over, and released it",
+		(unsigned long)(uintptr_t)me->inherited, me->inherited_pid,
+		me->inherited_tid);
 }
 
 void watch_start(void)

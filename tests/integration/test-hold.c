@@ -7,6 +7,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 
 #include "locking.h"
 
@@ -168,6 +169,37 @@ static int work_compete(void)
 	return CHILD_GOOD;
 }
 
+/* As small a stack as there is: what the waiter says must not need more. */
+static void *wait_in_thread(void *arg)
+{
+	(void)arg;
+	return (void *)(long)work_take();
+}
+
+static int work_wait_with_little(void)
+{
+	pthread_attr_t small;
+	pthread_t thread;
+	void *result;
+
+	must(pthread_attr_init(&small) == 0);
+	must(pthread_attr_setstacksize(&small, PTHREAD_STACK_MIN) == 0);
+	must(pthread_create(&thread, &small, wait_in_thread, NULL) == 0);
+	must(pthread_join(thread, &result) == 0);
+	return (int)(long)result;
+}
+
+static int play_small_stack(void)
+{
+	pid_t owner = start_ready(work_hold), waiter;
+
+	must(owner > 0);
+	waiter = start_ready(work_wait_with_little);
+	must(waiter > 0 && eventually(report(1)));
+	must(is_killed(owner) && unit_wait(waiter) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
 static int play_busy(void)
 {
 	pid_t pids[4];
@@ -324,7 +356,8 @@ static int play_dead(void)
 
 	must(owner > 0 && is_killed(owner));
 	must(unit_wait(start(work_take)) == CHILD_GOOD);
-	snprintf(word, sizeof(word), "its owner, pid %d, died holding it", owner);
+	snprintf(word, sizeof(word), "its owner, pid %d tid %d, died holding it", owner,
+		owner);
 	must(is_said(word) && count_said("died") == 1);
 	forget();
 	must(unit_wait(start(work_take)) == CHILD_GOOD);
@@ -377,6 +410,7 @@ int main(void)
 	test_hold("the end of it is told as well", play_released);
 	test_hold("an owner may be a thread", play_thread);
 	test_hold("so is an owner's death, by whoever takes its lock over", play_dead);
+	test_hold("a thread with the smallest stack can say it", play_small_stack);
 	test_hold("a busy lock is not a held one", play_busy);
 	test_hold("who waits in a circle is told so, all of them by one", play_deadlock);
 	test_hold("a chain is no circle", play_chain);
