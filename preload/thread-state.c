@@ -117,6 +117,14 @@ static char state_in(const char *stat, size_t len)
 	return len > 2 ? stat[len] : '\0';
 }
 
+/* A thread may call itself what it likes; a terminal should not obey it. */
+static void make_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
 {
 	char stat[512], call[48];
@@ -129,6 +137,7 @@ void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
 		ret_state->comm[name - 1] = '\0';
 	if (!name)
 		ret_state->comm[0] = '\0';
+	make_printable(ret_state->comm);
 	name_call(pid, tid, call, sizeof(call));
 	log_format(ret_state->doing, sizeof(ret_state->doing), "%s%s",
 		len ? word_for(state) : "gone", state == 'R' ? "" : call);

@@ -97,6 +97,23 @@ static int play_stopped(void)
 	return CHILD_GOOD;
 }
 
+static int work_hold_by_odd_name(void)
+{
+	prctl(PR_SET_NAME, "a\033[1m\nb");
+	return work_hold();
+}
+
+static int play_odd_name(void)
+{
+	pid_t owner = start_ready(work_hold_by_odd_name), waiter;
+
+	must(owner > 0);
+	waiter = start_parked(work_take);
+	must(waiter > 0 && eventually(is_said("\"a?[1m?b\"")));
+	must(is_killed(owner) && unit_wait(waiter) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
 /* Until it is told to go; spinning, so that it runs. */
 static int work_hold_a_while(void)
 {
@@ -407,6 +424,7 @@ int main(void)
 	test_hold("twenty wait: one reports, and again when twice as long has passed",
 		play_once_for_all);
 	test_hold("an owner that is stopped is called so", play_stopped);
+	test_hold("no terminal obeys an owner's name", play_odd_name);
 	test_hold("the end of it is told as well", play_released);
 	test_hold("an owner may be a thread", play_thread);
 	test_hold("so is an owner's death, by whoever takes its lock over", play_dead);
