@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backtrace.c - a snapshot, unwound and named
+ *
+ * All that is needed for it lies in one mapping that lives as long as the result: the table
+ * of mappings, pages that were read, the frames, their names. Its pages are touched as far
+ * as they are used.
+ */
+#include <sys/mman.h>
+
+#include "backtrace.h"
+
+struct work {
+	struct backtrace result; /* first */
+	struct unwind_work unwind;
+	struct step steps[BACKTRACE_MAX];
+	struct name names[BACKTRACE_MAX];
+	struct name batch[BACKTRACE_MAX];
+	unsigned batch_frames[BACKTRACE_MAX];
+	struct binaries binaries;
+	struct names_scratch scratch;
+	struct target target;
+};
+
+static void add(struct work *work, const struct step *step, bool is_behind_gap)
+{
+	struct frame *frame = &work->result.frames[work->result.count++];
+
+	*frame = (struct frame){ .step = *step, .is_behind_gap = is_behind_gap,
+		.binary = binaries_find(&work->binaries, &work->target, step_place(step)) };
+	frame->offset = step->pc - (frame->binary ? frame->binary->bias : 0);
+}
+
+static void unwind_from(struct work *work, const struct snapshot *snapshot,
+	const struct registers *from)
+{
+	struct backtrace *result = &work->result;
+	bool is_second = result->count > 0;
+	unsigned count = unwind_steps(snapshot, from, &work->target, &work->binaries,
+		&work->unwind, work->steps, BACKTRACE_MAX - result->count, &result->end,
+		&result->where);
+
+	for (unsigned i = 0; i < count; i++)
+		add(work, &work->steps[i], is_second && i == 0);
+}
+
+/* Below the innermost frame nothing of the second place can be left. */
+static bool has_second_place(const struct backtrace *result, const struct snapshot *snapshot)
+{
+	return result->end != UNWIND_COMPLETE && result->count < BACKTRACE_MAX &&
+	       register_is_known(&snapshot->earlier, REGISTER_PC) &&
+	       register_is_known(&snapshot->earlier, REGISTER_SP) &&
+	       snapshot->earlier.at[REGISTER_SP] > snapshot->registers.at[REGISTER_SP];
+}
+
+/* Name all frames in the object of @first, which is the first of them. */
+static void name_object(struct work *work, unsigned first)
+{
+	struct backtrace *result = &work->result;
+	const struct binary *binary = result->frames[first].binary;
+	unsigned count = 0;
+	int error;
+
+	for (unsigned i = first; i < result->count; i++)
+		if (result->frames[i].binary == binary) {
+			work->batch[count].address = step_place(&result->frames[i].step);
+			work->batch_frames[count++] = i;
+		}
+	error = names_find(
+		&work->target, binary, NAMES_CODE, work->batch, count, &work->scratch);
+	for (unsigned i = 0; i < count; i++) {
+		struct frame *frame = &result->frames[work->batch_frames[i]];
+		struct name *name = &work->names[work->batch_frames[i]];
+
+		*name = work->batch[i];
+		frame->file_changed = error == -ESTALE;
+		frame->symbol = *name->text ? name->text : NULL;
+		frame->symbol_offset = frame->symbol ? frame->step.pc - name->start : 0;
+	}
+}
+
+static bool is_first_of_object(const struct backtrace *result, unsigned index)
+{
+	for (unsigned i = 0; i < index; i++)
+		if (result->frames[i].binary == result->frames[index].binary)
+			return false;
+	return result->frames[index].binary != NULL;
+}
+
+const struct backtrace *backtrace_make(const struct snapshot *snapshot)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct work), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct work *work = (void *)at;
+
+	if (sys_failed(at))
+		return NULL;
+	(void)target_open(&work->target, snapshot->pid);
+	unwind_from(work, snapshot, &snapshot->registers);
+	if (has_second_place(&work->result, snapshot))
+		unwind_from(work, snapshot, &snapshot->earlier);
+	for (unsigned i = 0; i < work->result.count; i++)
+		if (is_first_of_object(&work->result, i))
+			name_object(work, i);
+	return &work->result;
+}
+
+void backtrace_free(const struct backtrace *backtrace)
+{
+	(void)sys_call(SYS_munmap, backtrace, sizeof(struct work));
+}
+
+static const char *const end_text[UNWIND_ENDS] = {
+	[UNWIND_COMPLETE] = "complete",
+	[UNWIND_NO_TABLES] = "no unwind tables",
+	[UNWIND_BAD_TABLES] = "damaged unwind tables",
+	[UNWIND_NO_REGISTER] = "it takes a register that cannot be seen from outside",
+	[UNWIND_STACK_ENDS] = "the copy of the stack ends",
+	[UNWIND_BAD_FRAME] = "the stack makes no sense",
+	[UNWIND_TOO_MANY] = "more frames than are shown",
+	[UNWIND_BUSY] = "the unwinder is in use; frame pointers were followed",
+	[UNWIND_NO_UNWINDER] = "libunwind is not there; frame pointers were followed",
+};
+
+const char *backtrace_end_text(enum unwind_end end)
+{
+	return end_text[end];
+}
