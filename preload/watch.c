@@ -190,7 +190,8 @@ static void report(const struct waiter *w, struct slot *owner)
 	add_time(text, w->now - crowd.held_since);
 	log_add(text, " by ");
 	add_thread(text, owner);
-	log_add(text, "; %u wait, the longest ", crowd.count);
+	log_add(text, crowd.count == 1 ? "; %u waits, for " : "; %u wait, the longest ",
+		crowd.count);
 	add_time(text, w->now - crowd.wanted_since);
 	log_end_line(text);
 	add_waiters(text, &crowd, w->now);

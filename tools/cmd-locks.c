@@ -23,9 +23,15 @@
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
+	{ "stacks", no_argument, NULL, 's' },
 	{ "watch", optional_argument, NULL, 'w' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
+};
+
+/* What is wanted of each look. */
+struct wish {
+	bool json, stacks;
 };
 
 static int cannot_look(pid_t pid, char *why)
@@ -35,27 +41,27 @@ static int cannot_look(pid_t pid, char *why)
 	return 1;
 }
 
-static bool show(const struct family *family, bool as_json)
+static bool show(const struct family *family, struct wish wish)
 {
 	struct snapshot snapshot;
 
 	if (!locks_look(&snapshot, family))
 		return false;
-	if (as_json)
-		show_locks_json(&snapshot);
+	if (wish.json)
+		show_locks_json(&snapshot, wish.stacks);
 	else
-		show_locks_text(&snapshot);
+		show_locks_text(&snapshot, wish.stacks);
 	locks_free(&snapshot);
 	return true;
 }
 
 /* Return: NULL, or why not; to be freed. */
-static char *look_once(pid_t pid, bool as_json)
+static char *look_once(pid_t pid, struct wish wish)
 {
 	struct family family;
 	char *why = family_find(&family, pid);
 
-	if (why || show(&family, as_json))
+	if (why || show(&family, wish))
 		return why;
 	/* it could be read a moment ago */
 	why = family_find(&family, pid);
@@ -66,7 +72,7 @@ static char *look_once(pid_t pid, bool as_json)
  * Each time the registry is looked for anew: exec leaves it behind. The descriptor tells
  * of the end of this very process, whatever takes its number next; -1 tells nothing.
  */
-static int watch(pid_t pid, int interval_ms, bool as_json)
+static int watch(pid_t pid, int interval_ms, struct wish wish)
 {
 	struct pollfd process = { .fd = (int)syscall(SYS_pidfd_open, pid, 0),
 		.events = POLLIN };
@@ -74,9 +80,9 @@ static int watch(pid_t pid, int interval_ms, bool as_json)
 	for (bool again = false;; again = true) {
 		char *why;
 
-		if (again && !as_json)
+		if (again && !wish.json)
 			putchar('\n');
-		why = look_once(pid, as_json);
+		why = look_once(pid, wish);
 		if (why && again && (poll(&process, 1, 0) > 0 || process_has_ended(pid))) {
 			free(why);
 			return 0;
@@ -90,9 +96,9 @@ static int watch(pid_t pid, int interval_ms, bool as_json)
 	}
 }
 
-static int look(pid_t pid, bool as_json)
+static int look(pid_t pid, struct wish wish)
 {
-	char *why = look_once(pid, as_json);
+	char *why = look_once(pid, wish);
 
 	return why ? cannot_look(pid, why) : 0;
 }
@@ -112,7 +118,7 @@ static int parse_interval(const char *text)
 	return (int)(seconds * 1000 + 0.5);
 }
 
-static int run_on(const char *text, int interval_ms, bool as_json)
+static int run_on(const char *text, int interval_ms, struct wish wish)
 {
 	pid_t pid;
 
@@ -122,19 +128,22 @@ static int run_on(const char *text, int interval_ms, bool as_json)
 			text);
 		return STATUS_USAGE;
 	}
-	return interval_ms ? watch(pid, interval_ms, as_json) : look(pid, as_json);
+	return interval_ms ? watch(pid, interval_ms, wish) : look(pid, wish);
 }
 
 static int run(int argc, char **argv)
 {
-	bool as_json = false;
+	struct wish wish = { .json = false };
 	int option, interval_ms = 0;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':
-			as_json = true;
+			wish.json = true;
+			break;
+		case 's':
+			wish.stacks = true;
 			break;
 		case 'w':
 			interval_ms = parse_interval(optarg);
@@ -152,18 +161,19 @@ static int run(int argc, char **argv)
 		say("locks: one process id is wanted; see `fondue locks --help`");
 		return STATUS_USAGE;
 	}
-	return run_on(argv[optind], interval_ms, as_json);
+	return run_on(argv[optind], interval_ms, wish);
 }
 
 const struct command command_locks = {
 	.name = "locks",
 	.run = run,
 	.summary = "list the locks of a running family that are held, by whom, and who waits",
-	.help = "[--json] [--watch[=SECONDS]] PID\n\n"
+	.help = "[--json] [--stacks] [--watch[=SECONDS]] PID\n\n"
 		"List every lock that a process or thread of the family of process PID\n"
 		"holds or waits for: owner, how long, and who waits. The lock that is\n"
 		"waited for longest comes first. The family is only read, and runs on.\n\n"
 		"  --json              print one JSON document instead of text\n"
+		"  --stacks            show where the owners are that sleep: their stacks\n"
 		"  --watch[=SECONDS]   again each second, or so often, until PID ends\n\n"
 		"Exit status: 0 it has been looked at, whether locks are held or not; 1\n"
 		"PID cannot be looked at; 2 wrong options, or PID is no process id.\n",

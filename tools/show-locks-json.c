@@ -56,8 +56,43 @@ static void put_thread(
 	json_number(json, "tid_there", (uint64_t)member.tid_there);
 }
 
-static void put_owner(
+static void put_frame(struct json *json, const struct stack_frame *frame)
+{
+	json_open(json, NULL, '{');
+	json_number(json, "address", frame->address);
+	json_string(json, "object", frame->object);
+	put_number(json, "offset", frame->object != NULL, frame->offset);
+	json_string(json, "build_id", frame->build_id);
+	json_string(json, "function", frame->function);
+	put_number(json, "function_offset", frame->function != NULL, frame->function_offset);
+	json_bool(json, "guess", frame->is_guess);
+	json_close(json, '}');
+}
+
+/* Either the frames, and why there are no more if that is too early; or why there are none. */
+static void put_stack(
 	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+{
+	const char *why;
+	struct stack *stack = lock_owner_stack(snapshot, lock, &why);
+
+	json_open(json, "stack", '{');
+	json_bool(json, "complete", stack && stack_is_complete(stack, &why));
+	json_string(json, "why", stack && stack_is_complete(stack, &why) ? NULL : why);
+	json_open(json, "frames", '[');
+	for (unsigned i = 0; stack && i < stack_count(stack); i++) {
+		struct stack_frame frame;
+
+		stack_frame(stack, i, &frame);
+		put_frame(json, &frame);
+	}
+	json_close(json, ']');
+	json_close(json, '}');
+	stack_free(stack);
+}
+
+static void put_owner(struct json *json, const struct snapshot *snapshot,
+	const struct lock *lock, bool stacks)
 {
 	if (!lock->owner || lock->owner == SLOT_ANONYMOUS) {
 		json_string(json, "owner", NULL);
@@ -67,6 +102,8 @@ static void put_owner(
 	put_thread(json, snapshot, &lock->thread);
 	put_number(json, "waits_for", lock->next != LOCK_NONE,
 		lock->next != LOCK_NONE ? snapshot->locks[lock->next].address : 0);
+	if (stacks)
+		put_stack(json, snapshot, lock);
 	json_close(json, '}');
 }
 
@@ -98,15 +135,15 @@ static void put_waiters(
 	json_close(json, ']');
 }
 
-static void put_lock(
-	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+static void put_lock(struct json *json, const struct snapshot *snapshot,
+	const struct lock *lock, bool stacks)
 {
 	json_open(json, NULL, '{');
 	put_place(json, lock);
 	json_string(json, "state", state_name[lock->state]);
 	json_bool(json, "deadlock", lock->is_stuck);
 	put_ms(json, "held_ms", snapshot, lock->held_since);
-	put_owner(json, snapshot, lock);
+	put_owner(json, snapshot, lock, stacks);
 	put_waiters(json, snapshot, lock);
 	json_close(json, '}');
 }
@@ -134,7 +171,7 @@ static void put_time(struct json *json, const struct timespec *at)
 	json_string(json, "time", text);
 }
 
-void show_locks_json(const struct snapshot *snapshot)
+void show_locks_json(const struct snapshot *snapshot, bool stacks)
 {
 	struct json json = { .file = stdout };
 
@@ -145,7 +182,7 @@ void show_locks_json(const struct snapshot *snapshot)
 	json_number(&json, "threads", snapshot->living);
 	json_open(&json, "locks", '[');
 	for (size_t i = 0; i < snapshot->count; i++)
-		put_lock(&json, snapshot, &snapshot->locks[i]);
+		put_lock(&json, snapshot, &snapshot->locks[i], stacks);
 	json_close(&json, ']');
 	put_unnamed(&json, snapshot);
 	json_close(&json, '}');

@@ -167,7 +167,69 @@ static void print_waiters(const struct snapshot *snapshot, const struct lock *lo
 		printf("  waits   %zu more\n", lock->waiter_count - LISTED);
 }
 
-static void print_lock(const struct snapshot *snapshot, const struct lock *lock)
+struct stack *lock_owner_stack(
+	const struct snapshot *snapshot, const struct lock *lock, const char **ret_why)
+{
+	struct stack *stack;
+	struct member member, again;
+
+	member_look(&member, snapshot->family, &lock->thread, snapshot->census);
+	if (!member.tid || member.is_dead) {
+		*ret_why = member.is_dead ? "it is dead" : "it is not known who it is here";
+		return NULL;
+	}
+	stack = stack_take(member.pid, member.tid, ret_why);
+	/* while that was taken, its number was nobody else's */
+	member_look(&again, snapshot->family, &lock->thread, snapshot->census);
+	if (!stack || (!again.is_dead && again.tid == member.tid))
+		return stack;
+	stack_free(stack);
+	*ret_why = "it is gone";
+	return NULL;
+}
+
+static void print_frame(unsigned number, const struct stack_frame *frame)
+{
+	printf("  now     #%u ", number);
+	if (frame->function) {
+		say_to(stdout, frame->function);
+		printf("+0x%" PRIx64, frame->function_offset);
+	} else {
+		printf("0x%" PRIx64, frame->address);
+	}
+	if (frame->object) {
+		printf(" (");
+		say_to(stdout, base_name(frame->object));
+		printf("+0x%" PRIx64 ")", frame->offset);
+	}
+	printf(frame->is_guess ? ", a guess\n" : "\n");
+}
+
+static void print_stack(const struct snapshot *snapshot, const struct lock *lock)
+{
+	const char *why;
+	struct stack *stack;
+
+	if (lock->state != LOCK_HELD || lock->owner == SLOT_ANONYMOUS)
+		return;
+	stack = lock_owner_stack(snapshot, lock, &why);
+	if (!stack) {
+		printf("  now     where it is cannot be told: %s\n", why);
+		return;
+	}
+	for (unsigned i = 0; i < stack_count(stack); i++) {
+		struct stack_frame frame;
+
+		stack_frame(stack, i, &frame);
+		print_frame(i, &frame);
+	}
+	if (!stack_is_complete(stack, &why))
+		printf("  now     ... %s\n", why);
+	stack_free(stack);
+}
+
+static void print_lock(
+	const struct snapshot *snapshot, const struct lock *lock, bool stacks)
 {
 	printf("lock");
 	print_place(lock);
@@ -175,12 +237,16 @@ static void print_lock(const struct snapshot *snapshot, const struct lock *lock)
 	print_state(snapshot, lock);
 	if (!lock->waiter_count) {
 		printf("; nobody waits\n");
+		if (stacks)
+			print_stack(snapshot, lock);
 		return;
 	}
 	printf("; %zu wait%s, ", lock->waiter_count, lock->waiter_count == 1 ? "s" : "");
 	printf(lock->waiter_count == 1 ? "for " : "the longest ");
 	print_time(snapshot, lock->waiters[0].wants_since);
 	printf(lock->is_stuck ? "; part of a deadlock\n" : "\n");
+	if (stacks)
+		print_stack(snapshot, lock);
 	print_waiters(snapshot, lock);
 }
 
@@ -230,12 +296,12 @@ static void print_head(const struct snapshot *snapshot)
 		printf("no lock is held or waited for\n");
 }
 
-void show_locks_text(const struct snapshot *snapshot)
+void show_locks_text(const struct snapshot *snapshot, bool stacks)
 {
 	print_head(snapshot);
 	print_deadlocks(snapshot);
 	for (size_t i = 0; i < snapshot->count; i++)
-		print_lock(snapshot, &snapshot->locks[i]);
+		print_lock(snapshot, &snapshot->locks[i], stacks);
 	for (size_t i = 0; i < snapshot->unnamed_count; i++)
 		print_unnamed(snapshot, &snapshot->unnamed[i]);
 }

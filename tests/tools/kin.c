@@ -5,6 +5,7 @@
  * Reads one command a line, for lock A (and B) by number, and forks a child for it:
  *
  *	hold A		takes it, and keeps it
+ *	spin A		takes it, and keeps it, running
  *	nest A B	takes both, and keeps them
  *	wait A		takes it, and gives it back
  *	queue A		takes it, and keeps it
@@ -16,7 +17,7 @@
  *
  * Numbers from 1000 on are locks in memory that was mapped, not annotated; from 2000 on in
  * memory of which each process has its own. `own A` is done by the parent itself. A child
- * writes "PID TID": hold, nest and cross when they have it, others before. All end when
+ * writes "PID TID": hold, spin, nest and cross when they have it, others before. All end when
  * their parent does.
  */
 #define _GNU_SOURCE
@@ -87,11 +88,18 @@ static void *wait_in_thread(void *number)
 	return NULL;
 }
 
-static void keep(void)
+__attribute__((noinline)) static void keep(void)
 {
 	tell();
 	for (;;)
 		pause();
+}
+
+static void spin(void)
+{
+	tell();
+	for (;;)
+		__asm__ volatile("");
 }
 
 static void cross(int a, int b)
@@ -147,6 +155,9 @@ static void play(const char *word, int a, int b)
 		if (*word == 'n')
 			take(b);
 		keep();
+	} else if (!strcmp(word, "spin")) {
+		take(a);
+		spin();
 	} else if (!strcmp(word, "wait")) {
 		tell();
 		take_and_return(a);
