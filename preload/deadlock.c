@@ -30,10 +30,13 @@ static struct wait_seen look(uint32_t number)
 {
 	struct slot *slot = &registry->slots[number];
 
+	/* acquire, and first: `seen` is not older; pairs with publish_look() in wait.c */
+	uint64_t looked_at = atomic_load_explicit(&slot->looked_at, memory_order_acquire);
+
 	return (struct wait_seen){
 		.wants = atomic_load(&slot->wants),
 		.since = atomic_load(&slot->wants_since),
-		.looked_at = atomic_load(&slot->looked_at),
+		.looked_at = looked_at,
 		.seen = atomic_load(&slot->seen),
 	};
 }

@@ -104,16 +104,6 @@ static void find_robust_list(struct identity *me)
 	me->futex_offset = head->futex_offset;
 }
 
-void identity_start(void)
-{
-	static atomic_bool started;
-
-	if (atomic_exchange(&started, true))
-		return;
-	find_robust_list(&mine);
-	pthread_atfork(NULL, NULL, identity_forget);
-}
-
 void *identity_owe(struct identity *me, fondue_spinlock_t *lock)
 {
 	void *volatile *pending;
@@ -172,7 +162,7 @@ void identity_forget(void)
 	/* libc empties the list of a child, but not this */
 	if (mine.covered)
 		identity_owe_again(&mine, NULL);
-	mine.covered = mine.kept = mine.inherited = NULL;
+	mine.covered = mine.kept = mine.inherited = mine.over = NULL;
 	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
@@ -210,6 +200,39 @@ bool identity_notice_fork(void)
 	return true;
 }
 
+/*
+ * To ask the kernel is to look up a path, which a sandbox may forbid and which takes longer than
+ * all else that a first lock costs. A child is in its parent's, unless it is made with
+ * CLONE_NEWPID; then it has no parent there, or one of another number. 1 is a number that
+ * the first of any namespace has, and proves nothing.
+ */
+static uint64_t namespace_here(pid_t pid)
+{
+	static uint64_t inode;
+	static pid_t of;
+	volatile uint8_t *page = here;
+
+	if (page && *page && of == pid)
+		return inode;
+	if (!(page && !*page && of > 1 && sys_call(SYS_getppid) == of))
+		inode = thread_namespace();
+	of = pid;
+	return inode;
+}
+
+void identity_start(void)
+{
+	static atomic_bool started;
+
+	if (atomic_exchange(&started, true))
+		return;
+	find_robust_list(&mine);
+	be_here();
+	if (registry)
+		(void)namespace_here(sys_call(SYS_getpid));
+	pthread_atfork(NULL, NULL, identity_forget);
+}
+
 static void become_anonymous(struct identity *me)
 {
 	static __thread struct fondue_holder nobodys __attribute__((tls_model("initial-exec")));
@@ -222,19 +245,6 @@ static void become_anonymous(struct identity *me)
 			 "shared memory at start, robust futexes, and at most 65534 threads");
 }
 
-/* Of the process, which may have been born into another one than its parent. */
-static uint64_t namespace_here(pid_t pid)
-{
-	static _Atomic uint64_t inode;
-	static _Atomic pid_t of;
-
-	if (atomic_load_explicit(&of, memory_order_acquire) != pid) {
-		atomic_store_explicit(&inode, thread_namespace(), memory_order_relaxed);
-		atomic_store_explicit(&of, pid, memory_order_release);
-	}
-	return atomic_load_explicit(&inode, memory_order_relaxed);
-}
-
 static void become(struct identity *me, uint32_t number)
 {
 	struct slot *slot = &registry->slots[number];
@@ -244,9 +254,8 @@ static void become(struct identity *me, uint32_t number)
 	me->self.holder = &slot->holder;
 	atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
 	atomic_store_explicit(&slot->tid, sys_call(SYS_gettid), memory_order_relaxed);
-	slot->namespace = namespace_here(pid);
+	atomic_store_explicit(&slot->namespace, namespace_here(pid), memory_order_relaxed);
 	atomic_store_explicit(&slot->wants, 0, memory_order_relaxed);
-	atomic_store_explicit(&slot->told, 0, memory_order_relaxed);
 }
 
 /*
@@ -275,7 +284,7 @@ static void fill(struct identity *me)
 	me->pid = sys_call(SYS_getpid);
 	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
-	me->covered = me->kept = me->inherited = me->reserved = NULL;
+	me->covered = me->kept = me->inherited = me->over = me->reserved = NULL;
 	me->patience = PATIENCE_MAX;
 	me->more = me->self.holder->more = 0;
 	be_here();

@@ -33,6 +33,11 @@ struct identity {
 	/* The lock that it has from a dead thread, to be told when it is released; and whose. */
 	fondue_spinlock_t *inherited;
 	pid_t inherited_pid, inherited_tid;
+	uint64_t inherited_namespace;
+	/* The lock of which it has told that it was held for long; it is released now. */
+	fondue_spinlock_t *over;
+	uint32_t over_word;
+	uint64_t over_at; /* ns */
 	/* how it waits: see spinlock.c */
 	int patience;		     /* pauses to spin before it sleeps */
 	int stride, left;	     /* releases between two looks at the clock; until the next */

@@ -35,7 +35,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 3
+#define REGISTRY_VERSION 4
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536
@@ -61,9 +61,9 @@ struct slot {
 	_Atomic uint64_t seen_since;  /* the lock has had this owner at least since then ... */
 	_Atomic uint32_t seen;	      /* ... who holds it under this word */
 	uint32_t spare;
-	_Atomic uint64_t told; /* what has been reported of it as an owner: see watch.c */
+	uint64_t spare_there;
 	pthread_mutex_t life;  /* robust; locked by the thread from claim to end */
-	uint64_t namespace;    /* inode of the thread's pid namespace; 0: not known */
+	_Atomic uint64_t namespace; /* inode of the thread's pid namespace; 0: not known */
 	_Atomic uint64_t looked_at; /* ns: when it last saw that `seen` holds what it wants */
 	uint8_t spare_here[48 - sizeof(pthread_mutex_t)];
 } __attribute__((aligned(128)));
@@ -83,7 +83,10 @@ struct turn {
 	_Atomic uint32_t due;	      /* enum due: what the next release should do */
 	_Atomic uint32_t busy;	      /* somebody took the lock at once in this turn */
 	_Atomic uint32_t sequence;    /* tells reservations apart */
-	uint32_t spare[5];
+	uint32_t spare;
+	/* What has been reported of the lock: see watch.c. Written once a report, not a turn. */
+	_Atomic uint64_t told;
+	_Atomic uint64_t told_since; /* ns: what it was reported of lasts at least since then */
 };
 
 _Static_assert(sizeof(struct turn) == 64, "a turn is one cache line");

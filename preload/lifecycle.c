@@ -48,13 +48,13 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	family_start(late);
 	adopt_start(runtime);
 	pthread_atfork(before_fork, adopt_release, NULL);
+	watch_start(); /* libraries with locks may come later */
 	if (!adopt_is_wanted())
 		return;
 	if (late && !is_single_threaded())
 		adopt_refuse_all(REASON_THREADS);
 	else if (!modules_are_the_programs())
 		adopt_refuse_all(REASON_NAMESPACE);
-	watch_start();
 	if (adopt_new_objects() && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);

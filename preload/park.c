@@ -54,6 +54,8 @@ static enum awake awake_from(long result)
 {
 	if (result == -ETIMEDOUT)
 		return AWAKE_LATE;
+	if (result == -EINTR)
+		return AWAKE_CUT;
 	return result < 0 ? AWAKE_AGAIN : AWAKE_WOKEN;
 }
 
@@ -64,7 +66,7 @@ static enum awake park_briefly(fondue_spinlock_t *lock, uint32_t wait, uint64_t 
 	struct timespec end = at_time(soon < until ? soon : until);
 	long result = sys_call(SYS_futex, &lock->wait, FUTEX_WAIT_BITSET, wait, &end, NULL, -1);
 
-	return result == -ETIMEDOUT && soon < until ? AWAKE_AGAIN : awake_from(result);
+	return result == -ETIMEDOUT && soon < until ? AWAKE_CUT : awake_from(result);
 }
 
 /* Say that somebody watches it, or the kernel marks the death and wakes nobody. */

@@ -10,6 +10,7 @@ uint64_t now_ns(void); /* CLOCK_MONOTONIC */
 
 /* How a sleep ended. */
 enum awake {
+	AWAKE_CUT,   /* by a signal, or to look: nothing has changed until then */
 	AWAKE_AGAIN, /* something changed before we slept: look again */
 	AWAKE_WOKEN, /* by a FUTEX_WAKE on &lock->wait, meant for us */
 	AWAKE_DEATH, /* the owner died; a wake on the lock may have come as well */

@@ -77,12 +77,17 @@
 #include "wait.h"
 #include "wake.h"
 
+static bool has_to_tell(const struct identity *me, const fondue_spinlock_t *lock)
+{
+	return me->inherited == lock || me->over == lock;
+}
+
 /* Acquired: what may the fast path do from here on? */
 static void got(struct waiter *w)
 {
 	bool is_watched = lock_wait(w->lock) != 0;
 
-	if (!w->nested && (is_watched || !w->me->has_barrier || w->me->inherited == w->lock))
+	if (!w->nested && (is_watched || !w->me->has_barrier || has_to_tell(w->me, w->lock)))
 		identity_keep(w->me, w->lock);
 	if (is_watched && !w->owed)
 		identity_cover(w->me, w->lock);
@@ -233,11 +238,16 @@ static void forget(struct identity *me, fondue_spinlock_t *lock)
 }
 
 /* Not before: who waits for the lock should not wait for the message. */
-static void tell_inherited(struct identity *me)
+static void tell(struct identity *me, const fondue_spinlock_t *lock)
 {
-	if (wait_watch.limit_ns)
-		wait_watch.inherited(me);
-	me->inherited = NULL;
+	if (me->inherited == lock) {
+		me->inherited = NULL;
+		wait_watch.inherited(me, lock);
+	}
+	if (me->over == lock) {
+		me->over = NULL;
+		wait_watch.over(lock, me->over_word, me->over_at, "released");
+	}
 }
 
 static int spinlock_unlock(fondue_spinlock_t *lock)
@@ -254,8 +264,8 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 	forget(me, lock);
 	wake_after_store(me, lock, reserved);
 	identity_owe_again(me, before);
-	if (me->inherited == lock)
-		tell_inherited(me);
+	if (has_to_tell(me, lock))
+		tell(me, lock);
 	errno = saved;
 	return 0;
 }

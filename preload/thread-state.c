@@ -13,6 +13,7 @@
 
 #include "thread-state.h"
 #include "log.h"
+#include "text.h"
 
 /* Read the beginning of a file. Return: its length; 0 when it cannot be read. */
 static size_t read_start(const char *path, char *text, size_t size)
@@ -141,6 +142,18 @@ void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
 	name_call(pid, tid, call, sizeof(call));
 	log_format(ret_state->doing, sizeof(ret_state->doing), "%s%s",
 		len ? word_for(state) : "gone", state == 'R' ? "" : call);
+}
+
+bool thread_proc_is_ours(void)
+{
+	char text[16], own[16];
+	long len = sys_call(SYS_readlinkat, AT_FDCWD, "/proc/self", text, sizeof(text) - 1);
+
+	if (len <= 0)
+		return false;
+	text[len] = '\0';
+	log_format(own, sizeof(own), "%d", (int)sys_call(SYS_getpid));
+	return text_equals(text, own);
 }
 
 uint64_t thread_namespace(void)

@@ -15,5 +15,8 @@ struct thread_state {
 /* Look at thread @tid of process @pid, as this process numbers them. Opens, reads, closes. */
 void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state);
 
+/* Is what /proc calls this process the number that it has? */
+bool thread_proc_is_ours(void);
+
 /* Inode of the pid namespace of this process, 0 when it cannot be had. */
 uint64_t thread_namespace(void);

@@ -196,6 +196,8 @@ static void remember_dead(struct waiter *w, uint32_t number)
 	w->me->inherited = w->lock;
 	w->me->inherited_pid = atomic_load_explicit(&dead->pid, memory_order_relaxed);
 	w->me->inherited_tid = atomic_load_explicit(&dead->tid, memory_order_relaxed);
+	w->me->inherited_namespace =
+		atomic_load_explicit(&dead->namespace, memory_order_relaxed);
 }
 
 static enum outcome attempt(struct waiter *w, uint32_t word)
@@ -208,8 +210,10 @@ static enum outcome attempt(struct waiter *w, uint32_t word)
 		return OUTCOME_TAKEN;
 	if (!try_word(w, word))
 		return OUTCOME_AGAIN;
-	if (wait_watch.limit_ns)
+	if (wait_watch.limit_ns) {
 		remember_dead(w, word_slot(word));
+		wait_watch.anew(word);
+	}
 	registry_inherited(word_slot(word), w->lock);
 	return OUTCOME_INHERITED;
 }
@@ -236,8 +240,11 @@ static bool announce(struct waiter *w, uint32_t *ret_wait)
 	if (wait & WAIT_SLEEP)
 		return true;
 	w->seen_since = w->now; /* see observe() */
-	if (!w->told && w->tell_at != UINT64_MAX)
+	w->told = false;
+	if (w->tell_at != UINT64_MAX) {
+		wait_watch.anew(w->seen); /* nobody has slept until now */
 		w->tell_at = w->now + wait_watch.limit_ns;
+	}
 	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
 		begin_turn(w, 0); /* the first sleeper starts the turn */
 	return true;
@@ -275,6 +282,7 @@ static void sleep_on(struct waiter *w, uint64_t deadline)
 
 	if (!announce(w, &wait))
 		return;
+	w->unbroken = false;
 	word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
 	if (word_is_reserved(word) && !w->woken && !w->late)
 		word = replace(w, word);
@@ -287,6 +295,7 @@ static void sleep_on(struct waiter *w, uint64_t deadline)
 	/* of several wakes FUTEX_WAITV tells the last: a death may hide one on the lock */
 	w->woken = awake == AWAKE_WOKEN || awake == AWAKE_DEATH;
 	w->late = awake == AWAKE_LATE;
+	w->unbroken = w->late || awake == AWAKE_CUT;
 	if (awake == AWAKE_WOKEN)
 		land(w);
 }
@@ -349,7 +358,7 @@ static void publish(const struct waiter *w, const void *wants)
 static void say_over(struct waiter *w, const char *how)
 {
 	if (w->told)
-		wait_watch.over(w, how);
+		wait_watch.over(w->lock, w->seen, w->now, how);
 	w->told = false;
 }
 
@@ -360,17 +369,25 @@ static void say_over(struct waiter *w, const char *how)
  */
 static bool is_the_same(const struct waiter *w, uint32_t word)
 {
-	return word == w->seen && (w->late || (word & WORD_RUNTIME));
+	return word == w->seen && ((word & WORD_RUNTIME) ||
+				      (w->unbroken && (lock_wait(w->lock) & WAIT_SLEEP)));
 }
 
-static void observe(struct waiter *w, uint32_t word)
+/* release: never seen with an older `seen`; pairs with the load in deadlock.c */
+static void publish_look(const struct waiter *w)
 {
 	struct slot *slot = slot_of(w->me);
 
 	if (slot)
-		atomic_store_explicit(&slot->looked_at, w->now, memory_order_relaxed);
-	if (is_the_same(w, word))
+		atomic_store_explicit(&slot->looked_at, w->now, memory_order_release);
+}
+
+static void observe(struct waiter *w, uint32_t word)
+{
+	if (is_the_same(w, word)) {
+		publish_look(w);
 		return;
+	}
 	if (word != w->seen) /* by its owner or, to an heir, by its death */
 		say_over(w, "passed on");
 	w->seen = word;
@@ -378,6 +395,7 @@ static void observe(struct waiter *w, uint32_t word)
 	w->tell_at = word_slot(word) && wait_watch.limit_ns ? w->now + wait_watch.limit_ns :
 							      UINT64_MAX;
 	publish(w, w->lock);
+	publish_look(w);
 }
 
 static int wait_on(struct waiter *w, uint64_t deadline)
@@ -414,14 +432,25 @@ int wait_for(struct waiter *w, uint64_t deadline)
 {
 	struct slot *slot = slot_of(w->me);
 	uintptr_t wants = slot ? atomic_load_explicit(&slot->wants, memory_order_relaxed) : 0;
-	uint64_t since = slot ? atomic_load_explicit(&slot->wants_since, memory_order_relaxed) : 0;
-	int result = wait_on(w, deadline);
+	struct slot before;
+	int result;
 
-	publish(w, (const void *)wants);
 	if (wants)
-		atomic_store_explicit(&slot->wants_since, since, memory_order_relaxed);
-	if (result != ETIMEDOUT)
-		say_over(w, result ? "its owner died" : "released");
+		before = *slot;
+	result = wait_on(w, deadline);
+	publish(w, NULL);
+	if (wants) {
+		slot->looked_at = before.looked_at;
+		slot->seen = before.seen;
+		slot->seen_since = before.seen_since;
+		slot->wants_since = before.wants_since;
+		slot->wants = wants;
+	}
+	if (w->told && result == 0) { /* told when it is released: others wait for it */
+		w->me->over = w->lock;
+		w->me->over_word = w->seen;
+		w->me->over_at = w->now;
+	}
 	return result;
 }
 

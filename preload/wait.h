@@ -24,6 +24,7 @@ struct waiter {
 	uint32_t seen;	     /* the word; 0: nobody yet */
 	uint64_t seen_since; /* ns: the same acquisition since then, or longer */
 	uint64_t tell_at;    /* ns: when wait_watch.held is to be called; UINT64_MAX: never */
+	bool unbroken;	     /* SLEEP was up from one look to the next */
 	bool told;	     /* it has been, for this word */
 };
 
@@ -35,10 +36,12 @@ struct wait_watch {
 	uint64_t limit_ns; /* 0: it is never too long */
 	/* The acquisition w->seen lasts. Return: ns, when to call again, or UINT64_MAX. */
 	uint64_t (*held)(const struct waiter *w);
-	/* It was told of, and is over now, @how: a few words. */
-	void (*over)(const struct waiter *w, const char *how);
-	/* A lock that had a dead owner has been released: me->inherited. */
-	void (*inherited)(const struct identity *me);
+	/* The acquisition @word was told of, and is over now, @how: a few words. */
+	void (*over)(const fondue_spinlock_t *lock, uint32_t word, uint64_t now, const char *how);
+	/* What was told of @word is of no interest any more: its next one is another acquisition. */
+	void (*anew)(uint32_t word);
+	/* @lock, which had a dead owner, has been released: me->inherited_pid. */
+	void (*inherited)(const struct identity *me, const fondue_spinlock_t *lock);
 };
 
 extern struct wait_watch wait_watch;

@@ -4,7 +4,8 @@
  *
  * Nobody watches the locks: a waiter that sees the same acquisition for FONDUE_HOLD_MS says
  * so, once for all waiters, and again after twice, four times, eight times as long. Taking
- * and releasing a lock pays nothing for it. Who reports is settled in the owner's slot,
+ * and releasing a lock pays nothing for it. Who reports is settled in a record that is found
+ * by the word,
  *
  *	told	word of the acquisition (32 bits), so often reported (16), by whom now (16)
  *
@@ -26,7 +27,7 @@
 #include "thread-state.h"
 #include "wait.h"
 
-/* Who is at it may have died: look again then, ns. A report takes less. */
+/* Who is at it may have died: look again so often, ns. */
 #define REPORT_NS 20000000
 /* Doublings of the limit between reports; 2^16 of 10 ms are eleven minutes. */
 #define DOUBLINGS 16
@@ -38,18 +39,37 @@ static uint64_t relaxed(_Atomic uint64_t *at)
 	return atomic_load_explicit(at, memory_order_relaxed);
 }
 
+/* Others write meanwhile: what began after @now has lasted no time. */
+static uint64_t since_ns(uint64_t now, uint64_t since)
+{
+	return now > since ? now - since : 0;
+}
+
 static uint64_t due_at(uint64_t since, unsigned count)
 {
-	return since + (wait_watch.limit_ns << (count < DOUBLINGS ? count : DOUBLINGS));
+	unsigned doublings = count < DOUBLINGS ? count : DOUBLINGS;
+
+	return since + (wait_watch.limit_ns << doublings) * (count - doublings + 1);
+}
+
+/*
+ * What was told of it, by hash of the word, which is different for each that lasts; not of the
+ * address, which is the same for the private locks of all children.
+ */
+static struct turn *record(uint32_t word)
+{
+	static struct turn nobodys;
+
+	return registry ? &registry->turns[(word * 0x9e3779b1u) >> 24] : &nobodys;
 }
 
 /*
  * Return: 0: the report is the caller's, and it is the *ret_count-th, from 0; else ns: when to
  * come again.
  */
-static uint64_t claim(struct slot *owner, const struct waiter *w, unsigned *ret_count)
+static uint64_t claim(const struct waiter *w, unsigned *ret_count)
 {
-	uint64_t told = atomic_load(&owner->told), mine;
+	uint64_t told = atomic_load(&record(w->seen)->told), mine;
 	uint32_t reporter, count;
 
 	do {
@@ -62,17 +82,23 @@ static uint64_t claim(struct slot *owner, const struct waiter *w, unsigned *ret_
 		if (!reporter && count && w->now < due_at(w->seen_since, count))
 			return due_at(w->seen_since, count);
 		mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
-	} while (!atomic_compare_exchange_weak(&owner->told, &told, mine));
+	} while (!atomic_compare_exchange_weak(&record(w->seen)->told, &told, mine));
 	*ret_count = count;
 	return 0;
 }
 
-static void done(struct slot *owner, const struct waiter *w, unsigned count)
+static uint64_t done(const struct waiter *w, unsigned count)
 {
 	uint64_t mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
-	uint64_t next = (uint64_t)w->seen << 32 | (count < 0xffff ? count + 1 : count) << 16;
+	uint64_t next;
 
-	(void)atomic_compare_exchange_strong(&owner->told, &mine, next);
+	/* stopped for an hour it is one report late, not twelve */
+	do
+		count += count < 0xffff;
+	while (count < 0xffff && due_at(w->seen_since, count) <= w->now);
+	next = (uint64_t)w->seen << 32 | count << 16;
+	(void)atomic_compare_exchange_strong(&record(w->seen)->told, &mine, next);
+	return due_at(w->seen_since, count);
 }
 
 struct crowd {
@@ -96,7 +122,8 @@ static struct crowd count_waiters(const struct waiter *w)
 		struct slot *slot = &registry->slots[i];
 		uint64_t since = relaxed(&slot->wants_since);
 
-		if (!wants(slot, w->lock) || registry_is_dead(i))
+		if (!wants(slot, w->lock) || registry_is_dead(i) ||
+			atomic_load_explicit(&slot->seen, memory_order_relaxed) != w->seen)
 			continue;
 		if (i != w->me->number && crowd.others < NAMED)
 			crowd.named[crowd.others++] = i;
@@ -111,7 +138,7 @@ static struct crowd count_waiters(const struct waiter *w)
 	return crowd;
 }
 
-/* "4.2 s"; below ten seconds a tenth matters. */
+/* "4.2 s" */
 static void add_time(struct log_text *text, uint64_t ns)
 {
 	uint64_t ms = ns / 1000000;
@@ -122,14 +149,22 @@ static void add_time(struct log_text *text, uint64_t ns)
 		log_add(text, "%lu.%lu s", ms / 1000, ms / 100 % 10);
 }
 
+/* Its number is one of ours, and /proc, which may be another namespace's, has ours. */
+static bool is_numbered_here(struct slot *slot)
+{
+	uint64_t there = relaxed(&slot->namespace);
+
+	return there && there == thread_namespace() && thread_proc_is_ours();
+}
+
 static void add_thread(struct log_text *text, struct slot *slot)
 {
 	pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
 	pid_t tid = atomic_load_explicit(&slot->tid, memory_order_relaxed);
 	struct thread_state state;
 
-	if (!slot->namespace || slot->namespace != thread_namespace()) {
-		log_add(text, "a process of another pid namespace, %d there", pid);
+	if (!is_numbered_here(slot)) {
+		log_add(text, "pid %d tid %d in its own pid namespace", pid, tid);
 		return;
 	}
 	thread_look(pid, tid, &state);
@@ -149,7 +184,7 @@ static void add_waiters(struct log_text *text, const struct crowd *crowd, uint64
 		log_add(text, "  waits   ");
 		add_thread(text, slot);
 		log_add(text, ", for ");
-		add_time(text, now - relaxed(&slot->wants_since));
+		add_time(text, since_ns(now, relaxed(&slot->wants_since)));
 		log_end_line(text);
 	}
 	if (crowd->count > crowd->others + 1) {
@@ -187,6 +222,7 @@ static void report(const struct waiter *w, struct slot *owner)
 	if (!text)
 		return;
 	log_add(text, "lock at 0x%lx held ", (unsigned long)(uintptr_t)w->lock);
+	atomic_store(&record(w->seen)->told_since, crowd.held_since);
 	add_time(text, w->now - crowd.held_since);
 	log_add(text, " by ");
 	add_thread(text, owner);
@@ -221,35 +257,48 @@ static void report_deadlock(const struct waiter *w, const struct cycle *cycle)
 		return;
 	log_add(text, "DEADLOCK of %u threads, ", cycle->count);
 	add_time(text, w->now - relaxed(&registry->slots[cycle->latest].wants_since));
-	log_add(text, " old: each waits for the next; only killing one ends it");
+	log_add(text, " old: each waits for the next; a deadline or killing one ends it");
 	log_end_line(text);
 	for (unsigned i = 0; i < cycle->count; i++)
 		add_member(text, cycle, i);
 	text_end(text);
 }
 
+/* By whoever comes first, for the one who has closed the circle may be stopped. */
+static uint64_t held_in_circle(const struct waiter *w, const struct cycle *cycle)
+{
+	struct slot *latest = &registry->slots[cycle->latest];
+	uint64_t due = relaxed(&latest->wants_since) + wait_watch.limit_ns;
+	struct waiter closer = *w;
+	unsigned count = 0;
+	uint64_t again;
+
+	closer.seen = atomic_load_explicit(&latest->seen, memory_order_relaxed);
+	closer.seen_since = relaxed(&latest->wants_since);
+	if (w->now < due)
+		return due;
+	again = claim(&closer, &count);
+	if (again)
+		return again;
+	report_deadlock(w, cycle);
+	return done(&closer, count);
+}
+
 static uint64_t held(const struct waiter *w)
 {
-	struct slot *owner = &registry->slots[word_slot(w->seen)];
 	struct cycle cycle;
 	unsigned count = 0;
-	bool is_deadlock;
 	uint64_t again;
 
 	if (word_slot(w->seen) == SLOT_ANONYMOUS)
 		return UINT64_MAX; /* nothing is known of it */
-	is_deadlock = deadlock_find(w->me->number, &cycle);
-	if (is_deadlock && cycle.latest != w->me->number)
-		return w->now + wait_watch.limit_ns; /* who has closed it says so */
-	again = claim(owner, w, &count);
+	if (deadlock_find(w->me->number, &cycle))
+		return held_in_circle(w, &cycle);
+	again = claim(w, &count);
 	if (again)
 		return again;
-	if (is_deadlock)
-		report_deadlock(w, &cycle);
-	else
-		report(w, owner);
-	done(owner, w, count);
-	return due_at(w->seen_since, count + 1);
+	report(w, &registry->slots[word_slot(w->seen)]);
+	return done(w, count);
 }
 
 static void add_lock_and_time(
@@ -260,33 +309,45 @@ static void add_lock_and_time(
 	log_end_line(text);
 }
 
-static void over(const struct waiter *w, const char *how)
+static void over(
+	const fondue_spinlock_t *lock, uint32_t word, uint64_t now, const char *how)
 {
-	struct slot *owner = &registry->slots[word_slot(w->seen)];
-	uint64_t told = atomic_load(&owner->told);
+	uint64_t told = atomic_load(&record(word)->told);
 	struct log_text *text;
 
 	/* the first who sees it says it */
-	if (told >> 32 != w->seen || !(told >> 16 & 0xffff) ||
-		!atomic_compare_exchange_strong(&owner->told, &told, 0))
+	if (told >> 32 != word || !(told >> 16 & 0xffff) ||
+		!atomic_compare_exchange_strong(&record(word)->told, &told, 0))
 		return;
 	text = text_begin();
 	if (!text)
 		return;
-	add_lock_and_time(text, w->lock, how, w->now - w->seen_since);
+	add_lock_and_time(text, lock, how, since_ns(now, relaxed(&record(word)->told_since)));
 	text_end(text);
 }
 
-static void inherited(const struct identity *me)
+static void inherited(const struct identity *me, const fondue_spinlock_t *lock)
 {
-	log_line("lock at 0x%lx: its owner, pid %d tid %d, died holding it; this process has "
+	pid_t pid = me->inherited_pid, tid = me->inherited_tid;
+	bool is_ours = me->inherited_namespace && me->inherited_namespace == thread_namespace();
+
+	log_line("lock at 0x%lx: its owner, pid %d tid %d%s, died holding it; this process has "
 		 "taken it over, and released it",
-		(unsigned long)(uintptr_t)me->inherited, me->inherited_pid,
-		me->inherited_tid);
+		(unsigned long)(uintptr_t)lock, pid, tid,
+		is_ours ? "" : " in its own pid namespace");
+}
+
+static void anew(uint32_t word)
+{
+	uint64_t told = atomic_load(&record(word)->told);
+
+	if (told >> 32 == word)
+		(void)atomic_compare_exchange_strong(&record(word)->told, &told, 0);
 }
 
 void watch_start(void)
 {
+	wait_watch.anew = anew;
 	wait_watch.limit_ns = config.hold_ms * 1000000ULL;
 	wait_watch.held = held;
 	wait_watch.over = over;

@@ -62,6 +62,63 @@ static bool names(pid_t pid)
 	return is_said(word);
 }
 
+/* Not the first lock that it takes: by the fast path. */
+static int work_hold_quickly(void)
+{
+	must(fondue_spin_lock(&board->second) == 0 && fondue_spin_unlock(&board->second) == 0);
+	return work_hold();
+}
+
+static int play_quick_owner(void)
+{
+	pid_t owner = start_ready(work_hold_quickly), waiter;
+
+	must(owner > 0);
+	waiter = start_parked(work_take);
+	must(waiter > 0 && eventually(report(2)) && names(owner));
+	must(is_killed(owner) && unit_wait(waiter) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
+/* Two locks of one owner are two incidents, each told once. */
+static int work_hold_two(void)
+{
+	must(fondue_spin_lock(&board->second) == 0);
+	return work_hold();
+}
+
+static int work_take_second(void)
+{
+	int result;
+
+	atomic_fetch_add(&board->ready, 1);
+	result = fondue_spin_lock(&board->second);
+	return (result == 0 || result == EOWNERDEAD) &&
+			       fondue_spin_unlock(&board->second) == 0 ?
+		       CHILD_GOOD :
+		       1;
+}
+
+static unsigned count_said(const char *what);
+
+static int play_two_locks(void)
+{
+	pid_t owner = start_ready(work_hold_two), waiters[8];
+	unsigned reports;
+
+	must(owner > 0);
+	for (unsigned i = 0; i < 8; i++)
+		waiters[i] = start_parked(i % 2 ? work_take : work_take_second);
+	/* at 50, 100 and 200 ms for each of the two: not four times as many */
+	must(eventually(report(5)));
+	reports = count_said(" held ");
+	must(reports <= 8);
+	must(is_killed(owner));
+	for (unsigned i = 0; i < 8; i++)
+		must(unit_wait(waiters[i]) == CHILD_GOOD);
+	return CHILD_GOOD;
+}
+
 static int play_once_for_all(void)
 {
 	pid_t owner = start_ready(work_hold), waiters[WAITERS];
@@ -80,7 +137,7 @@ static int play_once_for_all(void)
 	must(is_killed(owner));
 	for (unsigned i = 0; i < WAITERS; i++)
 		must(unit_wait(waiters[i]) == CHILD_GOOD);
-	must(is_said("its owner died after") || is_said("passed on after"));
+	must(is_said("died holding it") && !is_said("released after"));
 	return CHILD_GOOD;
 }
 
@@ -424,6 +481,8 @@ int main(void)
 	}
 	test_hold("twenty wait: one reports, and again when twice as long has passed",
 		play_once_for_all);
+	test_hold("so is one that took it by the fast path", play_quick_owner);
+	test_hold("two locks of one owner are told of once each", play_two_locks);
 	test_hold("an owner that is stopped is called so", play_stopped);
 	test_hold("no terminal obeys an owner's name", play_odd_name);
 	test_hold("the end of it is told as well", play_released);
