@@ -111,7 +111,7 @@ static char *check_header(struct family *family, const struct header *header)
 				     "use the `fondue` that was installed with it",
 			header->version, REGISTRY_VERSION);
 	if (header->life >= sizeof(pthread_mutex_t) / sizeof(uint32_t) ||
-		header->used > SLOT_ANONYMOUS)
+		header->used < SLOT_FIRST || header->used > SLOT_ANONYMOUS)
 		return memory_copy("its registry is damaged: the program has written into it");
 	return NULL;
 }

@@ -151,7 +151,8 @@ static void add_lock(struct taking *taking, const struct mention *first, size_t 
 		is_there = look(taking, &lock);
 	}
 	for (size_t i = 0; i < count; i++)
-		if (first[i].waiter)
+		/* its owner has it by now, and has not said so yet */
+		if (first[i].waiter && first[i].waiter->number != lock.owner)
 			add_waiter(&lock, first[i].waiter);
 	if (!is_there || (!lock.waiter_count && !lock.owner)) {
 		free(lock.waiters);

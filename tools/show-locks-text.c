@@ -258,8 +258,8 @@ static void print_deadlocks(const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->count; i++)
 		threads += snapshot->locks[i].is_stuck;
 	if (threads)
-		printf("DEADLOCK of %zu threads: each waits for the next; their locks are marked "
-		       "below\n",
+		printf("DEADLOCK: %zu threads wait for one another in circles; their locks are "
+		       "marked below\n",
 			threads);
 }
 

@@ -235,7 +235,7 @@ def deadlock(shop):
              and ten["owner"]["waits_for"] == eleven["address"]
              and eleven["owner"]["waits_for"] == ten["address"]
              and not at(document, "table", 96)["deadlock"]
-             and "\nDEADLOCK of 2 threads: " in kin.text().stdout, document)
+             and "\nDEADLOCK: 2 threads " in kin.text().stdout, document)
 
 
 @check
