@@ -34,6 +34,7 @@ struct identity {
 	fondue_spinlock_t *inherited;
 	pid_t inherited_pid, inherited_tid;
 	uint64_t inherited_namespace;
+	uint32_t inherited_word;
 	/* The lock of which it has told that it was held for long; it is released now. */
 	fondue_spinlock_t *over;
 	uint32_t over_word;

@@ -259,6 +259,8 @@ static int spinlock_unlock(fondue_spinlock_t *lock)
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
+	if (me->inherited == lock)
+		wait_watch.anew(me->inherited_word); /* nobody is to say that it was released */
 	before = begin_release(me, lock);
 	wake_store(me, lock, &reserved);
 	forget(me, lock);

@@ -189,11 +189,12 @@ static enum outcome take_reserved(struct waiter *w, uint32_t word)
 }
 
 /* Before its slot may be somebody else's. Of several at a time the last is told. */
-static void remember_dead(struct waiter *w, uint32_t number)
+static void remember_dead(struct waiter *w, uint32_t word)
 {
-	const struct slot *dead = &registry->slots[number];
+	const struct slot *dead = &registry->slots[word_slot(word)];
 
 	w->me->inherited = w->lock;
+	w->me->inherited_word = word;
 	w->me->inherited_pid = atomic_load_explicit(&dead->pid, memory_order_relaxed);
 	w->me->inherited_tid = atomic_load_explicit(&dead->tid, memory_order_relaxed);
 	w->me->inherited_namespace =
@@ -210,10 +211,8 @@ static enum outcome attempt(struct waiter *w, uint32_t word)
 		return OUTCOME_TAKEN;
 	if (!try_word(w, word))
 		return OUTCOME_AGAIN;
-	if (wait_watch.limit_ns) {
-		remember_dead(w, word_slot(word));
-		wait_watch.anew(word);
-	}
+	if (wait_watch.limit_ns)
+		remember_dead(w, word);
 	registry_inherited(word_slot(word), w->lock);
 	return OUTCOME_INHERITED;
 }
