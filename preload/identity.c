@@ -57,6 +57,50 @@ void identity_name_one_less(struct identity *me)
 		FONDUE_SET_(me->self.holder->more, --me->more);
 }
 
+static void set_site(struct fondue_site *to, const struct fondue_site *site)
+{
+	FONDUE_SET_(to->pc, site->pc);
+	FONDUE_SET_(to->sp, site->sp);
+	FONDUE_SET_(to->fp, site->fp);
+	FONDUE_IN_ORDER_();
+}
+
+void identity_note_site(struct identity *me, const struct fondue_site *site)
+{
+	set_site(&me->self.holder->site, site);
+}
+
+/* Its place among the nested ones; that of lock 0 is one that is free. */
+static struct nested *nested_place(const struct identity *me, uintptr_t lock)
+{
+	struct slot *slot = &registry->slots[me->number];
+
+	for (unsigned i = 0; me->number != SLOT_ANONYMOUS && i < NESTED_MAX; i++)
+		if (atomic_load_explicit(&slot->nested[i].lock, memory_order_relaxed) == lock)
+			return &slot->nested[i];
+	return NULL;
+}
+
+void identity_note_nested(
+	struct identity *me, const fondue_spinlock_t *lock, const struct fondue_site *site)
+{
+	struct nested *nested = nested_place(me, 0);
+
+	if (!nested)
+		return;
+	atomic_store_explicit(&nested->pc, site->pc, memory_order_relaxed);
+	/* release: the place before the lock; pairs with whoever reads it for a report */
+	atomic_store_explicit(&nested->lock, (uintptr_t)lock, memory_order_release);
+}
+
+void identity_forget_nested(struct identity *me, const fondue_spinlock_t *lock)
+{
+	struct nested *nested = nested_place(me, (uintptr_t)lock);
+
+	if (nested)
+		atomic_store_explicit(&nested->lock, 0, memory_order_relaxed);
+}
+
 uintptr_t identity_nothing(const struct identity *me)
 {
 	/* without membarrier every unlock is a full barrier, which the fast path is not */
@@ -256,6 +300,8 @@ static void become(struct identity *me, uint32_t number)
 	atomic_store_explicit(&slot->tid, sys_call(SYS_gettid), memory_order_relaxed);
 	atomic_store_explicit(&slot->namespace, namespace_here(pid), memory_order_relaxed);
 	atomic_store_explicit(&slot->wants, 0, memory_order_relaxed);
+	for (unsigned i = 0; i < NESTED_MAX; i++)
+		atomic_store_explicit(&slot->nested[i].lock, 0, memory_order_relaxed);
 }
 
 /*

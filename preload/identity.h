@@ -87,6 +87,11 @@ void identity_do(struct identity *me, uintptr_t doing);
 /* Its slot is named by one lock more that its holder does not know; by one less. */
 void identity_name_one_more(struct identity *me);
 void identity_name_one_less(struct identity *me);
+/* For who is to be told: where the lock is taken that the holder names next; or a nested one. */
+void identity_note_site(struct identity *me, const struct fondue_site *site);
+void identity_note_nested(
+	struct identity *me, const fondue_spinlock_t *lock, const struct fondue_site *site);
+void identity_forget_nested(struct identity *me, const fondue_spinlock_t *lock);
 /* What it does when it does nothing: may the fast path take a lock, in this process? */
 uintptr_t identity_nothing(const struct identity *me);
 

@@ -7,7 +7,7 @@
  *
  *	0		struct registry: magic, version, slots used
  *	64		TURNS entries of struct turn, 64 bytes each
- *	64 + 64 TURNS	SLOTS entries of struct slot, 128 bytes each; 0 is never used
+ *	64 + 64 TURNS	SLOTS entries of struct slot, 256 bytes each; 0 is never used
  *
  * A thread that takes a lock for the first time gets a slot, and its number is what the
  * lock's word says of its owner. The slot is the thread's until it ends, and nobody else's
@@ -19,7 +19,7 @@
  * The holder tells of the locks whose word names the slot: one by its address, others by
  * their number. It is written before the word, and again after; so killed in between, a
  * thread leaves a trace of a lock that does not name it, and the slot is never used again,
- * which costs 128 bytes.
+ * which costs 256 bytes.
  *
  * Whoever maps this from outside (tools) checks magic and version first. Fields are added
  * at the end of a structure's spare room, never moved; a change of what is there raises
@@ -35,7 +35,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 4
+#define REGISTRY_VERSION 5
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536
@@ -47,29 +47,43 @@
 /* Hints beside a lock of eight bytes: more than the locks that are fought over at once. */
 #define TURNS 256
 
+/* Locks beside the first that a thread holds, and tells where it took them; more it does not. */
+#define NESTED_MAX 4
+
+/* A lock that the holder does not name. By the thread: first the place, then the lock. */
+struct nested {
+	_Atomic uintptr_t lock; /* 0: unused */
+	_Atomic uintptr_t pc;	/* where it was taken; as in struct fondue_site */
+};
+
 /*
  * One thread. The first cache line is written with every acquisition, the second is read by
- * all who find a lock taken: together, each of them would take the line from the other.
+ * all who find a lock taken: together, each of them would take the line from the other. The
+ * third is written by who waits, for others to read; the fourth by who holds several.
  */
 struct slot {
 	struct fondue_holder holder; /* written by the thread; when it is dead, by its heirs */
 	_Atomic uint32_t pid;	     /* in the thread's own pid namespace; by the thread */
 	_Atomic uint32_t tid;	     /* as pid */
-	/* What it waits for, for others to read; by the thread, when it is about to sleep. */
+	uint64_t spare_here[2];
+	pthread_mutex_t life;	    /* robust; locked by the thread from claim to end */
+	_Atomic uint64_t namespace; /* inode of the thread's pid namespace; 0: not known */
+	uint8_t spare_there[56 - sizeof(pthread_mutex_t)];
+	/* What it waits for; written when it is about to sleep. */
 	_Atomic uintptr_t wants;      /* the lock; 0: it does not wait */
 	_Atomic uint64_t wants_since; /* ns, CLOCK_MONOTONIC, as below */
 	_Atomic uint64_t seen_since;  /* the lock has had this owner at least since then ... */
-	_Atomic uint32_t seen;	      /* ... who holds it under this word */
+	_Atomic uint64_t looked_at;   /* ... and when it last saw that it has it still */
+	_Atomic uint32_t seen;	      /* who holds it under this word */
 	uint32_t spare;
-	uint64_t spare_there;
-	pthread_mutex_t life;  /* robust; locked by the thread from claim to end */
-	_Atomic uint64_t namespace; /* inode of the thread's pid namespace; 0: not known */
-	_Atomic uint64_t looked_at; /* ns: when it last saw that `seen` holds what it wants */
-	uint8_t spare_here[48 - sizeof(pthread_mutex_t)];
-} __attribute__((aligned(128)));
+	struct fondue_site wants_site; /* where it asks for it; written before `wants` */
+	struct nested nested[NESTED_MAX];
+} __attribute__((aligned(256)));
 
-_Static_assert(sizeof(struct slot) == 128 && offsetof(struct slot, life) == 64,
-	"a slot is two cache lines");
+_Static_assert(sizeof(struct slot) == 256 && offsetof(struct slot, life) == 64 &&
+		       offsetof(struct slot, wants) == 128 && offsetof(struct slot, nested) == 192,
+	"a slot is four cache lines");
+_Static_assert(offsetof(struct fondue_holder, site) == 16, "fondue_note_site_() counts on it");
 
 /*
  * The clock of a lock's turns: see spinlock.c. Found by hashing the lock's address; locks

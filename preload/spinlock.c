@@ -102,7 +102,7 @@ static bool is_mine(const struct identity *me, const fondue_spinlock_t *lock)
  * Begin on the slow way. Return: false if the thread has the lock already, or is about to
  * take it: then we are a signal handler that must not wait for what it interrupts.
  */
-static bool begin(struct waiter *w, fondue_spinlock_t *lock)
+static bool begin(struct waiter *w, fondue_spinlock_t *lock, const struct fondue_site *site)
 {
 	struct identity *me = identity_get();
 
@@ -115,8 +115,11 @@ static bool begin(struct waiter *w, fondue_spinlock_t *lock)
 		me = identity_get();
 	}
 	w->nested = identity_is_busy(me);
-	if (!w->nested)
+	if (!w->nested) {
 		identity_do(me, FONDUE_DOING_OTHER);
+		identity_note_site(me, site);
+	}
+	w->site = *site;
 	w->me = me;
 	w->lock = lock;
 	w->turn = turn_of(lock);
@@ -148,10 +151,10 @@ static int lock_it(struct waiter *w, uint64_t deadline, bool has_spun)
 		return result;
 	/* what it holds it can release under this name only */
 	if (!w->nested && identity_notice_fork()) {
-		fondue_spinlock_t *lock = w->lock;
+		struct waiter before = *w;
 
 		*w = (struct waiter){ .nested = false };
-		(void)begin(w, lock);
+		(void)begin(w, before.lock, &before.site);
 	}
 	return wait_for(w, deadline);
 }
@@ -173,36 +176,58 @@ static uint64_t in_ns(const struct timespec *time)
 	return (uint64_t)time->tv_sec * 1000000000 + time->tv_nsec;
 }
 
-static int lock_slowly(
-	fondue_spinlock_t *lock, const struct timespec *deadline, bool has_spun)
+static int lock_slowly(fondue_spinlock_t *lock, const struct timespec *deadline,
+	const struct fondue_site *site, bool has_spun)
 {
 	struct waiter w = { .nested = false };
 
-	if (!begin(&w, lock))
+	if (!begin(&w, lock, site))
 		return EDEADLK;
 	if (deadline && !is_time(deadline))
 		return end(&w, EINVAL);
 	return end(&w, lock_it(&w, in_ns(deadline), has_spun));
 }
 
+/*
+ * Where a door was called. Who asks for its frame has one: there is the caller's frame pointer,
+ * then the return address, then the caller's stack.
+ */
+static inline __attribute__((always_inline)) struct fondue_site caller_site(void)
+{
+	struct fondue_site site = { .pc = (uintptr_t)__builtin_return_address(0) };
+	const uintptr_t *frame = __builtin_frame_address(0);
+
+#if defined(__x86_64__) && defined(__LP64__)
+	site.fp = frame[0];
+	site.sp = (uintptr_t)&frame[2];
+#else
+	(void)frame;
+#endif
+	return site;
+}
+
 static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
 {
+	struct fondue_site site = caller_site();
 	struct identity *me = identity_mine();
 	int saved = errno, result = 0;
 	bool has_spun = false;
 
+	if (identity_is_idle(me))
+		identity_note_site(me, &site);
 	if (!identity_is_idle(me) || !wait_briefly(me, lock, &has_spun))
-		result = lock_slowly(lock, deadline, has_spun);
+		result = lock_slowly(lock, deadline, &site, has_spun);
 	errno = saved;
 	return result;
 }
 
 static int spinlock_trylock(fondue_spinlock_t *lock)
 {
+	struct fondue_site site = caller_site();
 	struct waiter w = { .nested = false };
 	int saved = errno, result = EDEADLK;
 
-	if (begin(&w, lock))
+	if (begin(&w, lock, &site))
 		result = end(&w, wait_try(&w));
 	errno = saved;
 	return result;
@@ -230,9 +255,10 @@ static void *begin_release(struct identity *me, fondue_spinlock_t *lock)
 static void forget(struct identity *me, fondue_spinlock_t *lock)
 {
 	FONDUE_IN_ORDER_();
-	if (me->self.doing != (uintptr_t)lock)
+	if (me->self.doing != (uintptr_t)lock) {
+		identity_forget_nested(me, lock);
 		identity_name_one_less(me);
-	else
+	} else
 		identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
 								     identity_nothing(me));
 }

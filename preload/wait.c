@@ -41,8 +41,11 @@ static bool try_word(struct waiter *w, uint32_t from)
 		identity_name_one_more(w->me);
 	else
 		identity_hold(w->me, w->lock);
-	if (lock_word_cas(w->lock, from, w->word))
+	if (lock_word_cas(w->lock, from, w->word)) {
+		if (w->nested)
+			identity_note_nested(w->me, w->lock, &w->site);
 		return true;
+	}
 	if (w->nested)
 		identity_name_one_less(w->me);
 	else
@@ -348,8 +351,10 @@ static void publish(const struct waiter *w, const void *wants)
 		return;
 	atomic_store_explicit(&slot->seen, w->seen, memory_order_relaxed);
 	atomic_store_explicit(&slot->seen_since, w->seen_since, memory_order_relaxed);
-	if (atomic_load_explicit(&slot->wants, memory_order_relaxed) != (uintptr_t)wants)
+	if (atomic_load_explicit(&slot->wants, memory_order_relaxed) != (uintptr_t)wants) {
 		atomic_store_explicit(&slot->wants_since, w->now, memory_order_relaxed);
+		slot->wants_site = w->site;
+	}
 	atomic_store_explicit(&slot->wants, (uintptr_t)wants, memory_order_relaxed);
 }
 

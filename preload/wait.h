@@ -12,6 +12,7 @@ struct waiter {
 	fondue_spinlock_t *lock;
 	struct identity *me;
 	bool nested;   /* the thread holds another one, or is about to */
+	struct fondue_site site; /* where it asks for it */
 	uint32_t word; /* what it wants to store */
 	void *owed;    /* in the thread's list_op_pending before */
 	struct turn *turn;

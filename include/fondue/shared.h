@@ -36,7 +36,7 @@
 #define FONDUE_VERSION_STRING "0.1.0"
 
 /* Version of the note and of struct fondue_binding; a runtime refuses what it does not know. */
-#define FONDUE_ABI 2
+#define FONDUE_ABI 3
 
 /*
  * FONDUE_ALIGN - the largest page size of the target, not of this machine: what the pieces

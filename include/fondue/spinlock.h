@@ -77,6 +77,16 @@ struct fondue_self {
 #define FONDUE_DOING_NOBODY  ((uintptr_t)3) /* the thread has no identity yet */
 
 /*
+ * struct fondue_site - where in a program a lock is taken, for those who are to be told
+ *
+ * A return address or what can be looked up like one; the stack pointer and the frame pointer
+ * there. 0: not known.
+ */
+struct fondue_site {
+	uintptr_t pc, sp, fp;
+};
+
+/*
  * struct fondue_holder - what of a thread outlives it, in memory of the whole family
  *
  * Written by the thread while it lives; then by those who take over its locks.
@@ -85,6 +95,7 @@ struct fondue_holder {
 	uintptr_t lock;	      /* the lock that names its slot, is about to, or just did; or 0 */
 	uint32_t more;	      /* so many others do */
 	uint32_t incarnation; /* of the slot */
+	struct fondue_site site; /* where `lock` was taken, or is being; valid if that is not 0 */
 };
 
 /* The part of the lock that is not inline; struct fondue_runtime points to it. */
@@ -292,6 +303,33 @@ FONDUE_OUTLINE_ int fondue_plain_unlock_(fondue_spinlock_t *lock)
 }
 
 /*
+ * Four instructions, and not measurable: they run beside the compare-and-swap. Where the
+ * compiler cannot be told so, a site is not known.
+ */
+FONDUE_INLINE_ void fondue_note_site_(struct fondue_holder *holder)
+{
+#if defined(__x86_64__) && defined(__LP64__)
+	uintptr_t pc;
+
+	__asm__ volatile("leaq 0(%%rip), %0\n\tmovq %0, 16(%1)\n\t"
+			 "movq %%rsp, 24(%1)\n\tmovq %%rbp, 32(%1)"
+			 : "=&r"(pc)
+			 : "r"(holder)
+			 : "memory");
+#elif defined(__aarch64__) && defined(__LP64__)
+	uintptr_t pc, sp;
+
+	__asm__ volatile("adr %0, 1f\n1:\tmov %1, sp\n\t"
+			 "stp %0, %1, [%2, #16]\n\tstr x29, [%2, #32]"
+			 : "=&r"(pc), "=&r"(sp)
+			 : "r"(holder)
+			 : "memory");
+#else
+	(void)holder;
+#endif
+}
+
+/*
  * The fast path. The holder is written before the word, so that no slot is ever named
  * without a trace; and `doing` before the holder: a signal handler that sees it leaves the
  * holder alone. Return: 0 acquired; 1 to ask the runtime.
@@ -310,6 +348,7 @@ FONDUE_INLINE_ int fondue_spin_take_(fondue_spinlock_t *lock)
 	FONDUE_IN_ORDER_();
 	FONDUE_MINE_(self, uintptr_t, doing) = (uintptr_t)lock;
 	FONDUE_IN_ORDER_();
+	fondue_note_site_(holder);
 	FONDUE_SET_(holder->lock, (uintptr_t)lock);
 	FONDUE_IN_ORDER_();
 	if (FONDUE_LIKELY_(fondue_spin_try_quiet_(lock, word)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import inspect_elf
 
-ABI = 2  # FONDUE_ABI of <fondue/shared.h>
+ABI = 3  # FONDUE_ABI of <fondue/shared.h>
 
 
 @dataclass(frozen=True)
