@@ -271,6 +271,13 @@ static void decide(const struct module *module, struct pass *pass)
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 }
 
+static bool has_locks;
+
+bool adopt_has_locks(void)
+{
+	return has_locks;
+}
+
 static int visit(const struct module *module, void *arg)
 {
 	struct pass *pass = arg;
@@ -281,6 +288,7 @@ static int visit(const struct module *module, void *arg)
 		return 0;
 	pass->next = pass->index;
 	pass->name = module->name;
+	has_locks |= module_has_locks(module);
 	if (!pass->proof.refusal.reason && proof_has_variables(&pass->proof))
 		(void)symbols_check(module, &pass->proof, is_shared);
 	decide(module, pass);

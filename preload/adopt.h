@@ -35,3 +35,6 @@ unsigned adopt_new_objects(void);
 
 /* Is there any annotated object? Costs a process without one this walk and nothing else. */
 bool adopt_is_wanted(void);
+
+/* Does any that has been seen so far use locks? */
+bool adopt_has_locks(void);

@@ -90,12 +90,27 @@ static bool find_bias(struct target *target, const struct mapping *head,
 	return false;
 }
 
+static void read_rights(const ElfW(Phdr) *phdr, struct binary *binary)
+{
+	uintptr_t start = binary->bias + phdr->p_vaddr;
+
+	if ((phdr->p_flags & PF_X) && !binary->code)
+		binary->code = start;
+	if (!(phdr->p_flags & PF_W))
+		return;
+	if (!binary->data)
+		binary->data = start;
+	binary->data_end = start + phdr->p_memsz;
+}
+
 static void read_header(struct target *target, const ElfW(Phdr) *phdr, struct binary *binary)
 {
 	uintptr_t end = binary->bias + phdr->p_vaddr + phdr->p_memsz;
 
 	if (phdr->p_type == PT_LOAD && end > binary->end && end - binary->start < UINT32_MAX)
 		binary->end = end;
+	if (phdr->p_type == PT_LOAD)
+		read_rights(phdr, binary);
 	if (phdr->p_type == PT_NOTE)
 		read_note(target, phdr, binary);
 	if (phdr->p_type != PT_GNU_EH_FRAME)
@@ -155,4 +170,35 @@ const struct binary *binaries_find(struct binaries *binaries, struct target *tar
 	binary = &binaries->at[binaries->count++];
 	(void)binary_read(target, address, binary);
 	return binary;
+}
+
+/* Objects before the address that are tried: the next one, unless others fill its gaps. */
+#define TRIES 8
+
+/* Somebody may map a program's file without running it. */
+static bool holds(const struct binary *binary, const struct target *target, uintptr_t address)
+{
+	const struct mapping *code = mappings_find(&target->maps, binary->code);
+
+	return binary->is_elf && code && code->executable && code->inode == binary->inode &&
+	       address >= binary->data && address < binary->data_end;
+}
+
+const struct binary *binaries_find_data(struct binaries *binaries, struct target *target,
+	uintptr_t address)
+{
+	const struct mapping *mapping = mappings_below(&target->maps, address);
+	unsigned tries = 0;
+
+	for (; mapping && mapping >= target->maps.entries && tries < TRIES; mapping--) {
+		const struct binary *binary;
+
+		if (mapping->offset != 0 || !mapping->inode)
+			continue;
+		tries++;
+		binary = binaries_find(binaries, target, mapping->start);
+		if (binary && holds(binary, target, address))
+			return binary;
+	}
+	return NULL;
 }

@@ -17,6 +17,8 @@ struct binary {
 	const char *path;	 /* of the file; "[vdso]" */
 	uintptr_t start, end;	 /* what is mapped of it, gaps included */
 	uintptr_t bias;		 /* what is added to the addresses in the file */
+	uintptr_t code;		 /* where its first executable segment is; 0: it has none */
+	uintptr_t data, data_end; /* what is writable of it, gaps included */
 	uintptr_t entry;	 /* where a program begins; 0 in most libraries */
 	uintptr_t table;	 /* of .eh_frame_hdr; 0: there is none */
 	size_t table_size;
@@ -67,4 +69,14 @@ struct binaries {
  * object: ask is_elf. What is returned stays.
  */
 const struct binary *binaries_find(struct binaries *binaries, struct target *target,
+	uintptr_t address);
+
+/*
+ * binaries_find_data() - the program or library whose variables are at @address
+ *
+ * Though the pages there may be others by now, which come from no file: it is the object
+ * around them that counts. Return: NULL unless that is certain: the headers say so, and its
+ * code is where they want it.
+ */
+const struct binary *binaries_find_data(struct binaries *binaries, struct target *target,
 	uintptr_t address);

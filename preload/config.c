@@ -15,7 +15,7 @@
 
 struct config config;
 
-enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS };
+enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS, TYPE_FORMAT, TYPE_ACTION };
 
 static struct variable {
 	const char *name;
@@ -28,7 +28,10 @@ static struct variable {
 	{ "FONDUE_STRICT", TYPE_SWITCH, true, &config.strict, false },
 	{ "FONDUE_VERBOSE", TYPE_SWITCH, false, &config.verbose, false },
 	{ "FONDUE_LATE", TYPE_SWITCH, true, &config.late, false },
-	{ "FONDUE_HOLD_MS", TYPE_MS, true, &config.hold_ms, false },
+	{ "FONDUE_HOLD_MS", TYPE_MS, false, &config.hold_ms, false },
+	{ "FONDUE_HOLD_ACTION", TYPE_ACTION, false, &config.hold_action, false },
+	{ "FONDUE_REPORT_FORMAT", TYPE_FORMAT, false, &config.report_format, false },
+	{ "FONDUE_REPORT_DIR", TYPE_PATH, false, &config.report_dir, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */
@@ -82,10 +85,13 @@ static void set_ms(struct variable *var, const char *text)
 static char *make_room(size_t size)
 {
 	static char room[SHORT_PATH];
+	static size_t used;
 	long pages;
 
-	if (size <= sizeof(room))
-		return room;
+	if (size <= sizeof(room) - used) {
+		used += size;
+		return room + used - size;
+	}
 	pages = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		-1, 0);
 	return sys_failed(pages) ? NULL : (char *)pages;
@@ -103,7 +109,23 @@ static void set_path(struct variable *var, const char *text)
 	while (size--)
 		((volatile char *)path)[size] = text[size]; /* volatile: and no memcpy() */
 	*(const char **)var->value = path;
-	log_set_file(path);
+}
+
+/* What is understood of such a variable, and complained of if it is something else. */
+static const char *const words[][3] = {
+	[TYPE_FORMAT] = { [REPORT_FORMAT_TEXT] = "text", [REPORT_FORMAT_JSON] = "json" },
+	[TYPE_ACTION] = { [HOLD_ACTION_REPORT] = "report",
+		[HOLD_ACTION_CORE] = "abort-owner-core" },
+};
+
+static void set_word(struct variable *var, const char *text)
+{
+	for (unsigned i = 0; words[var->type][i]; i++)
+		if (text_equals(text, words[var->type][i])) {
+			*(unsigned *)var->value = i;
+			return;
+		}
+	var->misunderstood = true;
 }
 
 static void set(struct variable *var, const char *text)
@@ -117,13 +139,18 @@ static void set(struct variable *var, const char *text)
 		break;
 	case TYPE_MS:
 		set_ms(var, text);
+		break;
+	case TYPE_FORMAT:
+	case TYPE_ACTION:
+		set_word(var, text);
 	}
 }
 
 void config_load(char *const *envp, bool secure)
 {
 	config.secure = secure;
-	config.hold_ms = HOLD_MS_DEFAULT;
+	/* what is reported are addresses, a secret to who runs a program with more rights */
+	config.hold_ms = secure ? 0 : HOLD_MS_DEFAULT;
 	for (size_t i = 0; i < FONDUE_COUNT(variables); i++) {
 		const char *text = find(envp, variables[i].name);
 
@@ -131,12 +158,15 @@ void config_load(char *const *envp, bool secure)
 			continue;
 		set(&variables[i], text);
 	}
+	log_set_file(config.log);
 }
 
 static const char *const understood[] = {
 	[TYPE_SWITCH] = "a switch is 0 or 1",
 	[TYPE_PATH] = "a file name has less than 4096 bytes",
 	[TYPE_MS] = "a time is a number of milliseconds, up to 1000000000, or 0: never",
+	[TYPE_FORMAT] = "a format is text or json",
+	[TYPE_ACTION] = "an action is report or abort-owner-core",
 };
 
 static void complain(struct variable *var)

@@ -12,8 +12,14 @@ struct config {
 	bool late;	  /* FONDUE_LATE: share late objects with later children */
 	const char *log;  /* FONDUE_LOG: file for messages; NULL: standard error */
 	unsigned hold_ms; /* FONDUE_HOLD_MS: a lock held longer is reported; 0: none is */
+	unsigned hold_action;	/* FONDUE_HOLD_ACTION: enum hold_action */
+	unsigned report_format; /* FONDUE_REPORT_FORMAT: enum report_format */
+	const char *report_dir; /* FONDUE_REPORT_DIR: where records of reports go; NULL: nowhere */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
+
+enum hold_action { HOLD_ACTION_REPORT, HOLD_ACTION_CORE };
+enum report_format { REPORT_FORMAT_TEXT, REPORT_FORMAT_JSON };
 
 /* What hold_ms is when nobody says anything: no section of a sane program takes so long. */
 #define HOLD_MS_DEFAULT 1000

@@ -198,6 +198,12 @@ void identity_keep(struct identity *me, fondue_spinlock_t *lock)
 	FONDUE_SET_(me->self.doing, FONDUE_DOING_OTHER);
 }
 
+static void forget_inherited(struct identity *me)
+{
+	for (unsigned i = 0; i < INHERITED_MAX; i++)
+		me->inherited[i].lock = NULL;
+}
+
 /* Writes only if there is something to forget: in a child the first write costs a copy. */
 void identity_forget(void)
 {
@@ -206,7 +212,8 @@ void identity_forget(void)
 	/* libc empties the list of a child, but not this */
 	if (mine.covered)
 		identity_owe_again(&mine, NULL);
-	mine.covered = mine.kept = mine.inherited = mine.over = NULL;
+	mine.covered = mine.kept = mine.over = NULL;
+	forget_inherited(&mine);
 	mine.self.doing = FONDUE_DOING_NOBODY;
 }
 
@@ -330,7 +337,8 @@ static void fill(struct identity *me)
 	me->pid = sys_call(SYS_getpid);
 	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
-	me->covered = me->kept = me->inherited = me->over = me->reserved = NULL;
+	me->covered = me->kept = me->over = me->reserved = NULL;
+	forget_inherited(me);
 	me->patience = PATIENCE_MAX;
 	me->more = me->self.holder->more = 0;
 	be_here();

@@ -18,6 +18,16 @@
  */
 #define PATIENCE_MAX 400
 
+/* A lock that a thread has from a dead one, to be told when it is released; and whose. */
+struct inheritance {
+	fondue_spinlock_t *lock; /* NULL: none */
+	pid_t pid, tid;
+	uint64_t namespace;
+	uintptr_t pc; /* where that one took it; 0: not known */
+	uint32_t word;
+};
+#define INHERITED_MAX 4 /* more are not told */
+
 struct identity {
 	struct fondue_self self; /* what the header knows; first */
 	uint32_t number;	 /* of the slot */
@@ -30,11 +40,7 @@ struct identity {
 	long futex_offset;
 	fondue_spinlock_t *kept;    /* named by the holder, but not for the fast path to release */
 	fondue_spinlock_t *covered; /* for as long as it is held, the kernel knows of it */
-	/* The lock that it has from a dead thread, to be told when it is released; and whose. */
-	fondue_spinlock_t *inherited;
-	pid_t inherited_pid, inherited_tid;
-	uint64_t inherited_namespace;
-	uint32_t inherited_word;
+	struct inheritance inherited[INHERITED_MAX];
 	/* The lock of which it has told that it was held for long; it is released now. */
 	fondue_spinlock_t *over;
 	uint32_t over_word;
@@ -80,6 +86,16 @@ void identity_start(void);
 void identity_forget(void);
 /* Is it the parent's, though nobody has said so? Then it is forgotten. */
 bool identity_notice_fork(void);
+
+/* What is to be told of @lock, NULL: nothing; of lock NULL: a place that is free. */
+static inline struct inheritance *identity_inheritance(
+	struct identity *me, const fondue_spinlock_t *lock)
+{
+	for (unsigned i = 0; i < INHERITED_MAX; i++)
+		if (me->inherited[i].lock == lock)
+			return &me->inherited[i];
+	return NULL;
+}
 
 /* Say that the thread holds @lock or is about to take it; or what else it does. */
 void identity_hold(struct identity *me, fondue_spinlock_t *lock);

@@ -8,6 +8,7 @@
  *	0		struct registry: magic, version, slots used
  *	64		TURNS entries of struct turn, 64 bytes each
  *	64 + 64 TURNS	SLOTS entries of struct slot, 256 bytes each; 0 is never used
+ *	behind them	LIMITS entries of struct limit, 16 bytes each
  *
  * A thread that takes a lock for the first time gets a slot, and its number is what the
  * lock's word says of its owner. The slot is the thread's until it ends, and nobody else's
@@ -97,13 +98,21 @@ struct turn {
 	_Atomic uint32_t due;	      /* enum due: what the next release should do */
 	_Atomic uint32_t busy;	      /* somebody took the lock at once in this turn */
 	_Atomic uint32_t sequence;    /* tells reservations apart */
-	uint32_t spare;
-	/* What has been reported of the lock: see watch.c. Written once a report, not a turn. */
+	_Atomic uint32_t told_at;     /* ms, CLOCK_MONOTONIC: somebody has begun to report */
+	/* What has been reported of a lock: see told.c. Written once a report, not a turn. */
 	_Atomic uint64_t told;
 	_Atomic uint64_t told_since; /* ns: what it was reported of lasts at least since then */
 };
 
 _Static_assert(sizeof(struct turn) == 64, "a turn is one cache line");
+
+/* Locks that have a limit of their own for being held: see limit.c. */
+#define LIMITS 256
+
+struct limit {
+	_Atomic uintptr_t lock; /* 0: unused; never changed again */
+	_Atomic uint64_t ms;	/* + 1; 0: none */
+};
 
 struct registry {
 	uint64_t magic;
@@ -111,7 +120,9 @@ struct registry {
 	_Atomic uint32_t used;	 /* slots below have been somebody's */
 	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
 	uint32_t life; /* which int of a life is its futex; constant since the first claim */
-	uint8_t spare[40];
+	_Atomic uint32_t has_limits; /* any of `limits` has been used */
+	uint8_t spare[36];
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS];
+	struct limit limits[LIMITS];
 };

@@ -41,6 +41,12 @@ static void before_fork(void)
 	family_forks();
 }
 
+/*
+ * Not so when our constructor runs, before libc's: to load a library then would have libc
+ * start as a part of it, without a command line and without an environment.
+ */
+static bool libc_is_ready;
+
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late)
 {
 	log_start();
@@ -59,11 +65,23 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);
 	}
+	if (late)
+		lifecycle_libc_is_ready();
+}
+
+void lifecycle_libc_is_ready(void)
+{
+	libc_is_ready = true;
+	if (adopt_has_locks())
+		watch_ready();
 }
 
 /* In a static program such constructors may run before ours, which then sees to all. */
 void lifecycle_object_loaded(void)
 {
-	if (adopt_is_started())
-		adopt_new_objects();
+	if (!adopt_is_started())
+		return;
+	adopt_new_objects();
+	if (libc_is_ready)
+		lifecycle_libc_is_ready();
 }

@@ -20,5 +20,8 @@ extern const struct fondue_runtime fondue_runtime;
  */
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late);
 
+/* The constructors of libraries have run, and the program is about to begin. */
+void lifecycle_libc_is_ready(void);
+
 /* An annotated object has just been loaded, and is about to run its constructors. */
 void lifecycle_object_loaded(void);

@@ -178,15 +178,29 @@ static bool would_block(int fd)
 #define MASK_OF(number)	 (1UL << ((number)-1))
 #define SIGNALS_OF_WRITE (MASK_OF(SIGPIPE) | MASK_OF(SIGXFSZ) | MASK_OF(SIGTTOU))
 
-/* Write without a signal of ours reaching the host, and without losing one of its own. */
-static void write_quietly(int fd, const char *text, size_t len)
+/* A file takes any length; of what a pipe may hold the reader decides, page by page. */
+static size_t piece_for(int fd, size_t len)
+{
+	struct stat status;
+
+	if (len <= LOG_TEXT_MAX ||
+		(sys_call(SYS_fstat, fd, &status) == 0 && S_ISREG(status.st_mode)))
+		return len;
+	return LOG_TEXT_MAX;
+}
+
+/*
+ * Write without a signal of ours reaching the host, and without losing one of its own. Return:
+ * how much; 0 or less: no more of it.
+ */
+static long write_quietly(int fd, const char *text, size_t len)
 {
 	unsigned long block = SIGNALS_OF_WRITE, ours = 0, saved, pending = 0;
 	struct timespec now = { 0 };
 	long result;
 
 	if (would_block(fd))
-		return;
+		return 0;
 	(void)sys_call(SYS_rt_sigprocmask, SIG_BLOCK, &block, &saved, sizeof(block));
 	(void)sys_call(SYS_rt_sigpending, &pending, sizeof(pending));
 	result = sys_call(SYS_write, fd, text, len);
@@ -197,6 +211,21 @@ static void write_quietly(int fd, const char *text, size_t len)
 	if (ours)
 		(void)sys_call(SYS_rt_sigtimedwait, &ours, NULL, &now, sizeof(ours));
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
+	return result;
+}
+
+static void write_all(int fd, const char *text, size_t len)
+{
+	size_t piece = piece_for(fd, len);
+
+	while (len) {
+		long done = write_quietly(fd, text, piece < len ? piece : len);
+
+		if (done <= 0)
+			return;
+		text += done;
+		len -= done;
+	}
 }
 
 static void leave(const char *text, size_t len)
@@ -208,9 +237,9 @@ static void leave(const char *text, size_t len)
 			O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 	/* a log that cannot be opened: better on standard error than nowhere */
 	if (log_path && fd >= 0)
-		write_quietly(fd, text, len);
+		write_all(fd, text, len);
 	else if (is_for_messages(STDERR_FILENO))
-		write_quietly(STDERR_FILENO, text, len);
+		write_all(STDERR_FILENO, text, len);
 	if (log_path && fd >= 0)
 		(void)sys_call(SYS_close, fd);
 }
@@ -240,7 +269,7 @@ void log_begin(struct log_text *text)
 void log_add(struct log_text *text, const char *format, ...)
 {
 	struct line line = {
-		.text = text->bytes, .len = text->len, .max = sizeof(text->bytes) - 1
+		.text = text->bytes, .len = text->len, .max = text->max
 	};
 	va_list args;
 
@@ -252,7 +281,7 @@ void log_add(struct log_text *text, const char *format, ...)
 
 void log_end_line(struct log_text *text)
 {
-	if (text->len < sizeof(text->bytes))
+	if (text->len < text->max)
 		text->bytes[text->len++] = '\n';
 }
 

@@ -25,15 +25,16 @@ void log_line(const char *format, ...) FONDUE_PRINTF(1, 2);
 void log_format(char *text, size_t size, const char *format, ...) FONDUE_PRINTF(3, 4);
 
 /*
- * struct log_text - several lines that belong together, and leave in one write
+ * struct log_text - lines that belong together, in room of the caller's
  *
- * log_begin() writes who speaks, log_add() what, log_end_line() ends a line: what follows a
- * full text is lost, and the last line is whole. log_say() says it.
+ * log_begin() writes who speaks, log_add() what, log_end_line() ends a line; what a full text,
+ * with len == max, does not hold is lost. log_say() says it: in one write, if it goes to a file
+ * or fits into LOG_TEXT_MAX bytes, which a pipe takes as a whole.
  */
-#define LOG_TEXT_MAX 4096
+#define LOG_TEXT_MAX 4096 /* PIPE_BUF */
 struct log_text {
-	size_t len;
-	char bytes[LOG_TEXT_MAX];
+	size_t len, max;
+	char *bytes;
 };
 void log_begin(struct log_text *text);
 void log_add(struct log_text *text, const char *format, ...) FONDUE_PRINTF(2, 3);

@@ -194,21 +194,26 @@ int mappings_read(struct mappings *maps, pid_t pid)
 	return walk(pid, keep, maps);
 }
 
-const struct mapping *mappings_find(const struct mappings *maps, uintptr_t address)
+const struct mapping *mappings_below(const struct mappings *maps, uintptr_t address)
 {
 	unsigned low = 0, high = maps->count;
 
 	while (low < high) {
 		unsigned middle = (low + high) / 2;
 
-		if (maps->entries[middle].end <= address)
+		if (maps->entries[middle].start <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low == maps->count || address < maps->entries[low].start)
-		return NULL;
-	return &maps->entries[low];
+	return low ? &maps->entries[low - 1] : NULL;
+}
+
+const struct mapping *mappings_find(const struct mappings *maps, uintptr_t address)
+{
+	const struct mapping *below = mappings_below(maps, address);
+
+	return below && address < below->end ? below : NULL;
 }
 
 const struct mapping *mappings_head(const struct mappings *maps, const struct mapping *mapping)

@@ -43,6 +43,9 @@ int mappings_read(struct mappings *maps, pid_t pid);
 /* The one that @address lies in, or NULL. */
 const struct mapping *mappings_find(const struct mappings *maps, uintptr_t address);
 
+/* The last that begins at @address or before, NULL: none does. It need not reach so far. */
+const struct mapping *mappings_below(const struct mappings *maps, uintptr_t address);
+
 /* Its path, without the kernel's remark that it is deleted. */
 static inline const char *mappings_path(
 	const struct mappings *maps, const struct mapping *mapping)

@@ -172,6 +172,19 @@ bool module_prove(const struct module *module, struct image *ret_image,
 	return true;
 }
 
+bool module_has_locks(const struct module *module)
+{
+	for (unsigned i = 0; i < module->phnum; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t start = module->base + p->p_vaddr;
+
+		if (p->p_type == PT_NOTE && is_readable(module, start, p->p_memsz) &&
+			note_tells_locks((const void *)start, p->p_memsz))
+			return true;
+	}
+	return false;
+}
+
 uint64_t module_dynamic_value(const struct module *module, int64_t tag)
 {
 	for (const ElfW(Dyn) *d = module->dynamic; d && d->d_tag != DT_NULL; d++)

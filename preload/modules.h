@@ -47,6 +47,9 @@ bool modules_are_the_programs(void);
 bool module_prove(const struct module *module, struct image *ret_image,
 	struct proof *ret_proof);
 
+/* Was part of it compiled with <fondue/spinlock.h>? */
+bool module_has_locks(const struct module *module);
+
 /* Value of a dynamic entry, 0 when absent; of those that are addresses, made absolute. */
 uint64_t module_dynamic_value(const struct module *module, int64_t tag);
 const void *module_dynamic_pointer(const struct module *module, int64_t tag);

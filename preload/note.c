@@ -21,6 +21,7 @@ const char *const kind_name[KIND_COUNT] = { "shared", "shared_zero" };
 #define NAME_SIZE    8
 #define NOTE_TYPE    1
 #define RUNTIME_TYPE 2 /* in entry.c */
+#define LOCKS_TYPE   3 /* in <fondue/spinlock.h> */
 #define WORDS	    (3 * KIND_COUNT + 1)
 
 static uint32_t read32(const uint8_t *at)
@@ -91,10 +92,20 @@ enum note_result note_next(const void *bytes, size_t size, uint64_t address, uns
 	return NOTE_END;
 }
 
-bool note_tells_runtime(const void *bytes, size_t size)
+static bool has_note(const void *bytes, size_t size, uint32_t type)
 {
 	for (size_t pos = 0; pos + HEADER_SIZE + NAME_SIZE <= size; pos += 4)
-		if (is_ours((const uint8_t *)bytes + pos, RUNTIME_TYPE))
+		if (is_ours((const uint8_t *)bytes + pos, type))
 			return true;
 	return false;
+}
+
+bool note_tells_runtime(const void *bytes, size_t size)
+{
+	return has_note(bytes, size, RUNTIME_TYPE);
+}
+
+bool note_tells_locks(const void *bytes, size_t size)
+{
+	return has_note(bytes, size, LOCKS_TYPE);
 }

@@ -53,3 +53,6 @@ enum note_result note_next(const void *bytes, size_t size, uint64_t address, uns
  * so of a stripped one, too.
  */
 bool note_tells_runtime(const void *bytes, size_t size);
+
+/* Is there one of type 3, as every object has that was compiled with <fondue/spinlock.h>? */
+bool note_tells_locks(const void *bytes, size_t size);

@@ -31,6 +31,7 @@ const struct real *real(void)
 		resolve("_Fork", &table._Fork);
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
+		resolve("__libc_start_main", &table.libc_start_main);
 		atomic_store_explicit(&resolved, true, memory_order_release);
 	}
 	return &table;

@@ -14,6 +14,8 @@ struct real {
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 	int (*dl_iterate_phdr)(
 		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
+	int (*libc_start_main)(int (*main)(int, char **, char **), int argc, char **argv,
+		void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 };
 
 /*

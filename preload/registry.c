@@ -200,3 +200,29 @@ void registry_inherited(uint32_t number, const fondue_spinlock_t *lock)
 	else if (__atomic_load_n(&holder->more, __ATOMIC_RELAXED))
 		__atomic_fetch_sub(&holder->more, 1, __ATOMIC_RELEASE);
 }
+
+static uintptr_t nested_site(struct slot *slot, uintptr_t lock)
+{
+	for (unsigned i = 0; i < NESTED_MAX; i++)
+		/* acquire: the place is of this lock; pairs with the store in identity.c */
+		if (atomic_load_explicit(&slot->nested[i].lock, memory_order_acquire) == lock)
+			return atomic_load_explicit(&slot->nested[i].pc, memory_order_relaxed);
+	return 0;
+}
+
+struct fondue_site registry_site(uint32_t number, uintptr_t lock)
+{
+	struct slot *slot = &registry->slots[number];
+	const struct fondue_holder *holder = &slot->holder;
+	struct fondue_site site = { .pc = 0 };
+
+	if (__atomic_load_n(&holder->lock, __ATOMIC_ACQUIRE) == lock) {
+		site.pc = __atomic_load_n(&holder->site.pc, __ATOMIC_RELAXED);
+		site.sp = __atomic_load_n(&holder->site.sp, __ATOMIC_RELAXED);
+		site.fp = __atomic_load_n(&holder->site.fp, __ATOMIC_RELAXED);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&holder->lock, __ATOMIC_RELAXED) == lock)
+			return site;
+	}
+	return (struct fondue_site){ .pc = nested_site(slot, lock) };
+}

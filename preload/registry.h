@@ -32,3 +32,6 @@ bool registry_is_dead(uint32_t number);
 
 /* @lock, which named the dead @number, has been taken over by the caller. */
 void registry_inherited(uint32_t number, const fondue_spinlock_t *lock);
+
+/* Where slot @number took @lock, if it names it still; all 0: that is not known. */
+struct fondue_site registry_site(uint32_t number, uintptr_t lock);

@@ -72,14 +72,15 @@
 #include <errno.h>
 
 #include "spinlock.h"
+#include "limit.h"
 #include "park.h"
 #include "registry.h"
 #include "wait.h"
 #include "wake.h"
 
-static bool has_to_tell(const struct identity *me, const fondue_spinlock_t *lock)
+static bool has_to_tell(struct identity *me, const fondue_spinlock_t *lock)
 {
-	return me->inherited == lock || me->over == lock;
+	return me->over == lock || identity_inheritance(me, lock);
 }
 
 /* Acquired: what may the fast path do from here on? */
@@ -266,9 +267,13 @@ static void forget(struct identity *me, fondue_spinlock_t *lock)
 /* Not before: who waits for the lock should not wait for the message. */
 static void tell(struct identity *me, const fondue_spinlock_t *lock)
 {
-	if (me->inherited == lock) {
-		me->inherited = NULL;
-		wait_watch.inherited(me, lock);
+	struct inheritance *inherited = identity_inheritance(me, lock);
+
+	if (inherited) {
+		struct inheritance it = *inherited;
+
+		inherited->lock = NULL;
+		wait_watch.inherited(&it);
 	}
 	if (me->over == lock) {
 		me->over = NULL;
@@ -279,14 +284,16 @@ static void tell(struct identity *me, const fondue_spinlock_t *lock)
 static int spinlock_unlock(fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_mine();
+	const struct inheritance *inherited;
 	int saved = errno;
 	bool reserved;
 	void *before;
 
 	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
 		return EPERM;
-	if (me->inherited == lock)
-		wait_watch.anew(me->inherited_word); /* nobody is to say that it was released */
+	inherited = identity_inheritance(me, lock);
+	if (inherited)
+		wait_watch.anew(inherited->word); /* nobody is to say that it was released */
 	before = begin_release(me, lock);
 	wake_store(me, lock, &reserved);
 	forget(me, lock);
@@ -313,9 +320,26 @@ static void spinlock_released(fondue_spinlock_t *lock)
 	errno = saved;
 }
 
+static int spinlock_set_hold_limit(fondue_spinlock_t *lock, unsigned ms)
+{
+	return limit_set(lock, ms);
+}
+
+static int spinlock_on_hold(fondue_hold_callback *callback, void *arg)
+{
+	/* none at all in between, rather than the one with the other's argument */
+	atomic_store(&wait_watch.callback, NULL);
+	wait_watch.callback_arg = arg;
+	/* release: the argument first; pairs with the acquire in watch.c */
+	atomic_store_explicit(&wait_watch.callback, callback, memory_order_release);
+	return 0;
+}
+
 const struct fondue_spin_calls spin_calls = {
 	.lock = spinlock_lock,
 	.trylock = spinlock_trylock,
 	.unlock = spinlock_unlock,
 	.released = spinlock_released,
+	.set_hold_limit = spinlock_set_hold_limit,
+	.on_hold = spinlock_on_hold,
 };

@@ -62,6 +62,31 @@ static inline const char *text_last(const char *text, char c)
 	return found;
 }
 
+/* Bytes that follow the first one of a character of UTF-8; 4: it is no first one. */
+static inline unsigned text_follow(unsigned char first)
+{
+	if (first < 0x80)
+		return 0;
+	if (first < 0xc2 || first > 0xf4)
+		return 4;
+	return first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+}
+
+/* Is it UTF-8? Surrogates and what is longer than it need be pass: they do no harm here. */
+static inline bool text_is_utf8(const char *text)
+{
+	while (*text) {
+		unsigned follow = text_follow(*text++);
+
+		if (follow == 4)
+			return false;
+		for (; follow; follow--)
+			if (((unsigned char)*text++ & 0xc0) != 0x80)
+				return false;
+	}
+	return true;
+}
+
 /* The value of a digit, or @base when it is none. */
 static inline unsigned text_digit(char c, unsigned base)
 {

@@ -53,8 +53,6 @@ static bool try_word(struct waiter *w, uint32_t from)
 	return false;
 }
 
-struct wait_watch wait_watch;
-
 static void spent_in_vain(struct identity *me)
 {
 	me->patience -= PATIENCE_SHRINKS;
@@ -191,19 +189,6 @@ static enum outcome take_reserved(struct waiter *w, uint32_t word)
 	return OUTCOME_GOT;
 }
 
-/* Before its slot may be somebody else's. Of several at a time the last is told. */
-static void remember_dead(struct waiter *w, uint32_t word)
-{
-	const struct slot *dead = &registry->slots[word_slot(word)];
-
-	w->me->inherited = w->lock;
-	w->me->inherited_word = word;
-	w->me->inherited_pid = atomic_load_explicit(&dead->pid, memory_order_relaxed);
-	w->me->inherited_tid = atomic_load_explicit(&dead->tid, memory_order_relaxed);
-	w->me->inherited_namespace =
-		atomic_load_explicit(&dead->namespace, memory_order_relaxed);
-}
-
 static enum outcome attempt(struct waiter *w, uint32_t word)
 {
 	if (!word)
@@ -214,8 +199,7 @@ static enum outcome attempt(struct waiter *w, uint32_t word)
 		return OUTCOME_TAKEN;
 	if (!try_word(w, word))
 		return OUTCOME_AGAIN;
-	if (wait_watch.limit_ns)
-		remember_dead(w, word);
+	seen_dead(w, word);
 	registry_inherited(word_slot(word), w->lock);
 	return OUTCOME_INHERITED;
 }
@@ -241,12 +225,7 @@ static bool announce(struct waiter *w, uint32_t *ret_wait)
 	barrier(w); /* ORDERING (2), (5) */
 	if (wait & WAIT_SLEEP)
 		return true;
-	w->seen_since = w->now; /* see observe() */
-	w->told = false;
-	if (w->tell_at != UINT64_MAX) {
-		wait_watch.anew(w->seen); /* nobody has slept until now */
-		w->tell_at = w->now + wait_watch.limit_ns;
-	}
+	seen_begin_anew(w);
 	if (!atomic_load_explicit(&w->turn->due, memory_order_relaxed))
 		begin_turn(w, 0); /* the first sleeper starts the turn */
 	return true;
@@ -342,66 +321,6 @@ static struct slot *slot_of(const struct identity *me)
 	return me->number == SLOT_ANONYMOUS ? NULL : &registry->slots[me->number];
 }
 
-/* For others to read: that we wait, what for, and what we have seen. Relaxed: each by itself. */
-static void publish(const struct waiter *w, const void *wants)
-{
-	struct slot *slot = slot_of(w->me);
-
-	if (!slot)
-		return;
-	atomic_store_explicit(&slot->seen, w->seen, memory_order_relaxed);
-	atomic_store_explicit(&slot->seen_since, w->seen_since, memory_order_relaxed);
-	if (atomic_load_explicit(&slot->wants, memory_order_relaxed) != (uintptr_t)wants) {
-		atomic_store_explicit(&slot->wants_since, w->now, memory_order_relaxed);
-		slot->wants_site = w->site;
-	}
-	atomic_store_explicit(&slot->wants, (uintptr_t)wants, memory_order_relaxed);
-}
-
-/* The acquisition that was told of is over. */
-static void say_over(struct waiter *w, const char *how)
-{
-	if (w->told)
-		wait_watch.over(w->lock, w->seen, w->now, how);
-	w->told = false;
-}
-
-/*
- * Of the runtime's acquisitions each has its number; those of the fast path look alike, but
- * there are none while SLEEP is up. It has been, all the time, if the last sleep ended by
- * the clock.
- */
-static bool is_the_same(const struct waiter *w, uint32_t word)
-{
-	return word == w->seen && ((word & WORD_RUNTIME) ||
-				      (w->unbroken && (lock_wait(w->lock) & WAIT_SLEEP)));
-}
-
-/* release: never seen with an older `seen`; pairs with the load in deadlock.c */
-static void publish_look(const struct waiter *w)
-{
-	struct slot *slot = slot_of(w->me);
-
-	if (slot)
-		atomic_store_explicit(&slot->looked_at, w->now, memory_order_release);
-}
-
-static void observe(struct waiter *w, uint32_t word)
-{
-	if (is_the_same(w, word)) {
-		publish_look(w);
-		return;
-	}
-	if (word != w->seen) /* by its owner or, to an heir, by its death */
-		say_over(w, "passed on");
-	w->seen = word;
-	w->seen_since = w->now;
-	w->tell_at = word_slot(word) && wait_watch.limit_ns ? w->now + wait_watch.limit_ns :
-							      UINT64_MAX;
-	publish(w, w->lock);
-	publish_look(w);
-}
-
 static int wait_on(struct waiter *w, uint64_t deadline)
 {
 	for (;;) {
@@ -421,7 +340,7 @@ static int wait_on(struct waiter *w, uint64_t deadline)
 			give_up(w);
 			return ETIMEDOUT;
 		}
-		observe(w, word);
+		seen_observe(w, word);
 		if (w->now >= w->tell_at) {
 			w->told = true;
 			w->tell_at = wait_watch.held(w);
@@ -442,19 +361,17 @@ int wait_for(struct waiter *w, uint64_t deadline)
 	if (wants)
 		before = *slot;
 	result = wait_on(w, deadline);
-	publish(w, NULL);
+	seen_publish(w, NULL);
 	if (wants) {
 		slot->looked_at = before.looked_at;
 		slot->seen = before.seen;
 		slot->seen_since = before.seen_since;
 		slot->wants_since = before.wants_since;
+		slot->wants_site = before.wants_site;
 		slot->wants = wants;
 	}
-	if (w->told && result == 0) { /* told when it is released: others wait for it */
-		w->me->over = w->lock;
-		w->me->over_word = w->seen;
-		w->me->over_at = w->now;
-	}
+	if (result == 0)
+		seen_end(w);
 	return result;
 }
 

@@ -2,37 +2,79 @@
 /*
  * watch.c - who holds it, since when, and who waits
  *
- * Nobody watches the locks: a waiter that sees the same acquisition for FONDUE_HOLD_MS says
- * so, once for all waiters, and again after twice, four times, eight times as long. Taking
- * and releasing a lock pays nothing for it. Who reports is settled in a record that is found
- * by the word,
+ * Nobody watches the locks: a waiter that sees the same acquisition for longer than its
+ * limit says so, once for all waiters (told.c). Taking and releasing a lock pays nothing
+ * for it. How long it has been held is known from the waiters, who publish what they have
+ * seen (seen.c): the earliest of them; so it has been held at least so long.
  *
- *	told	word of the acquisition (32 bits), so often reported (16), by whom now (16)
- *
- * by compare-and-swap; a reporter that dies in the middle is replaced, as its slot says so.
- * How long a lock has been held is known from the waiters, who publish what they have seen:
- * the earliest of them; so it has been held at least so long.
- *
- * The report names a process by its number only in the pid namespace that the number
- * belongs to. It changes nothing in the host: files are opened, read and closed, errno stays.
+ * A report is made on a stack and in memory of its own, mapped for it and given back: the
+ * thread may have a small stack, or be in the middle of an allocator. It changes nothing in
+ * the host: files are opened, read and closed, errno stays.
  */
+#include <signal.h>
 #include <sys/mman.h>
 
 #include "watch.h"
+#include "aside.h"
 #include "config.h"
-#include "deadlock.h"
-#include "log.h"
+#include "deliver.h"
+#include "limit.h"
 #include "park.h"
 #include "registry.h"
-#include "thread-state.h"
-#include "wait.h"
+#include "seen.h"
+#include "told.h"
+#include "unwind.h"
 
-/* Who is at it may have died: look again so often, ns. */
-#define REPORT_NS 20000000
-/* Doublings of the limit between reports; 2^16 of 10 ms are eleven minutes. */
-#define DOUBLINGS 16
-/* Waiters that are named one by one; all are counted. */
+/* Waiters that are told one by one, the reporter besides; all are counted. */
 #define NAMED 4
+/* For libunwind, which takes 8 KiB a frame of its own, and for handlers of the program. */
+#define STACK_SIZE (256 * 1024)
+
+/* One report in the making. */
+struct work {
+	struct report report; /* first, and large: untouched pages cost nothing */
+	char words[DELIVER_MAX];
+	_Alignas(16) char stack[STACK_SIZE];
+	/* who asked for it, and what for */
+	const struct waiter *waiter;
+	const struct cycle *cycle;
+	struct inheritance inherited;
+	bool asks_for_core;
+};
+
+/* Return: NULL: not this time. */
+static struct work *begin(enum report_kind kind, uintptr_t lock)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct work), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct work *work = (struct work *)at;
+
+	if (sys_failed(at))
+		return NULL;
+	work->report.kind = kind;
+	work->report.lock.lock = lock;
+	return work;
+}
+
+/* What all reports have in common, around what @fill finds out. */
+static void finish(struct work *work, void (*fill)(void *))
+{
+	aside_call(fill, work, work->stack + STACK_SIZE);
+	(void)sys_call(SYS_munmap, work, sizeof(*work));
+}
+
+static void open_report(struct report *report)
+{
+	facts_begin(report, report->kind);
+	if (report->lock.lock)
+		report->lock = facts_of_lock(report, report->lock.lock);
+}
+
+static void close_report(struct work *work)
+{
+	deliver(&work->report, work->words, sizeof(work->words));
+	facts_end(&work->report);
+}
 
 static uint64_t relaxed(_Atomic uint64_t *at)
 {
@@ -45,311 +87,276 @@ static uint64_t since_ns(uint64_t now, uint64_t since)
 	return now > since ? now - since : 0;
 }
 
-static uint64_t due_at(uint64_t since, unsigned count)
+static bool waits_for(uint32_t number, const struct waiter *w)
 {
-	unsigned doublings = count < DOUBLINGS ? count : DOUBLINGS;
+	const struct slot *slot = &registry->slots[number];
 
-	return since + (wait_watch.limit_ns << doublings) * (count - doublings + 1);
+	return atomic_load_explicit(&slot->wants, memory_order_relaxed) ==
+		       (uintptr_t)w->lock &&
+	       !registry_is_dead(number) &&
+	       atomic_load_explicit(&slot->seen, memory_order_relaxed) == w->seen;
 }
 
-/*
- * What was told of it, by hash of the word, which is different for each that lasts; not of the
- * address, which is the same for the private locks of all children.
- */
-static struct turn *record(uint32_t word)
+static void add_waiter(struct report *report, uint32_t number, uint64_t since, uint64_t now)
 {
-	static struct turn nobodys;
+	struct party *party = facts_add_party(report, number);
 
-	return registry ? &registry->turns[(word * 0x9e3779b1u) >> 24] : &nobodys;
+	if (!party)
+		return;
+	party->waited_ns = since_ns(now, since);
+	facts_find_wanted(report, party);
 }
 
-/*
- * Return: 0: the report is the caller's, and it is the *ret_count-th, from 0; else ns: when to
- * come again.
- */
-static uint64_t claim(const struct waiter *w, unsigned *ret_count)
+/* Count them, add some, and find out since when it is held. Return: that, ns. */
+static uint64_t add_waiters(struct report *report, const struct waiter *w)
 {
-	uint64_t told = atomic_load(&record(w->seen)->told), mine;
-	uint32_t reporter, count;
-
-	do {
-		bool same = told >> 32 == w->seen;
-
-		count = same ? told >> 16 & 0xffff : 0;
-		reporter = same ? told & 0xffff : 0;
-		if (reporter && reporter != w->me->number && !registry_is_dead(reporter))
-			return w->now + REPORT_NS;
-		if (!reporter && count && w->now < due_at(w->seen_since, count))
-			return due_at(w->seen_since, count);
-		mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
-	} while (!atomic_compare_exchange_weak(&record(w->seen)->told, &told, mine));
-	*ret_count = count;
-	return 0;
-}
-
-static uint64_t done(const struct waiter *w, unsigned count)
-{
-	uint64_t mine = (uint64_t)w->seen << 32 | count << 16 | w->me->number;
-	uint64_t next;
-
-	/* stopped for an hour it is one report late, not twelve */
-	do
-		count += count < 0xffff;
-	while (count < 0xffff && due_at(w->seen_since, count) <= w->now);
-	next = (uint64_t)w->seen << 32 | count << 16;
-	(void)atomic_compare_exchange_strong(&record(w->seen)->told, &mine, next);
-	return due_at(w->seen_since, count);
-}
-
-struct crowd {
-	unsigned count, others; /* all; those in named[], all but the reporter */
-	uint64_t held_since;	/* ns: the earliest that anybody has seen */
-	uint64_t wanted_since;	/* ns: of who waits longest */
-	uint32_t named[NAMED];
-};
-
-static bool wants(const struct slot *slot, const fondue_spinlock_t *lock)
-{
-	return atomic_load_explicit(&slot->wants, memory_order_relaxed) == (uintptr_t)lock;
-}
-
-static struct crowd count_waiters(const struct waiter *w)
-{
-	struct crowd crowd = { .held_since = w->seen_since, .wanted_since = w->now };
 	uint32_t used = atomic_load_explicit(&registry->used, memory_order_relaxed);
+	uint64_t held_since = w->seen_since, wanted_since = w->now;
 
+	add_waiter(report, w->me->number,
+		relaxed(&registry->slots[w->me->number].wants_since), w->now);
 	for (uint32_t i = SLOT_FIRST; i < used; i++) {
 		struct slot *slot = &registry->slots[i];
 		uint64_t since = relaxed(&slot->wants_since);
+		uint64_t seen_since = relaxed(&slot->seen_since);
 
-		if (!wants(slot, w->lock) || registry_is_dead(i) ||
-			atomic_load_explicit(&slot->seen, memory_order_relaxed) != w->seen)
+		if (!waits_for(i, w))
 			continue;
-		if (i != w->me->number && crowd.others < NAMED)
-			crowd.named[crowd.others++] = i;
-		crowd.count++;
-		if (since < crowd.wanted_since)
-			crowd.wanted_since = since;
-		since = relaxed(&slot->seen_since);
-		if (atomic_load_explicit(&slot->seen, memory_order_relaxed) == w->seen &&
-			since < crowd.held_since)
-			crowd.held_since = since;
+		if (i != w->me->number && report->count < 2 + NAMED)
+			add_waiter(report, i, since, w->now);
+		report->waiting++;
+		if (since < wanted_since)
+			wanted_since = since;
+		if (seen_since < held_since)
+			held_since = seen_since;
 	}
-	return crowd;
+	report->longest_ns = since_ns(w->now, wanted_since);
+	return held_since;
 }
 
-/* "4.2 s" */
-static void add_time(struct log_text *text, uint64_t ns)
+static bool is_held_still(const struct waiter *w)
 {
-	uint64_t ms = ns / 1000000;
-
-	if (ms < 1000)
-		log_add(text, "%lu ms", ms);
-	else
-		log_add(text, "%lu.%lu s", ms / 1000, ms / 100 % 10);
+	return __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST) == w->seen;
 }
 
-/* Its number is one of ours, and /proc, which may be another namespace's, has ours. */
-static bool is_numbered_here(struct slot *slot)
+/* A stack of somewhere else would be a wrong answer. */
+static void take_owners_stack(struct report *report, const struct waiter *w)
 {
-	uint64_t there = relaxed(&slot->namespace);
+	struct party *owner = &report->parties[0];
 
-	return there && there == thread_namespace() && thread_proc_is_ours();
+	facts_take_stack(report, owner, (uintptr_t)w->lock);
+	if (is_held_still(w))
+		return;
+	if (owner->stack)
+		backtrace_free(owner->stack);
+	owner->stack = NULL;
+	owner->how = HOW_NONE;
+	owner->why = "it has released the lock meanwhile";
 }
 
-static void add_thread(struct log_text *text, struct slot *slot)
+static void act(struct work *work)
 {
-	pid_t pid = atomic_load_explicit(&slot->pid, memory_order_relaxed);
-	pid_t tid = atomic_load_explicit(&slot->tid, memory_order_relaxed);
-	struct thread_state state;
+	const struct party *owner = &work->report.parties[0];
 
-	if (!is_numbered_here(slot)) {
-		log_add(text, "pid %d tid %d in its own pid namespace", pid, tid);
+	if (!work->asks_for_core)
+		return;
+	if (!owner->is_here || !is_held_still(work->waiter) || registry_is_dead(owner->number) ||
+		sys_call(SYS_tgkill, owner->pid, owner->tid, SIGABRT) != 0) {
+		log_line("FONDUE_HOLD_ACTION: the owner, pid %d, cannot be sent SIGABRT",
+			owner->pid);
 		return;
 	}
-	thread_look(pid, tid, &state);
-	log_add(text, "pid %d", pid);
-	if (tid != pid)
-		log_add(text, " tid %d", tid);
-	if (state.comm[0])
-		log_add(text, " \"%s\"", state.comm);
-	log_add(text, ", %s", state.doing);
+	log_line("FONDUE_HOLD_ACTION: SIGABRT was sent to the owner, pid %d tid %d", owner->pid,
+		owner->tid);
 }
 
-static void add_waiters(struct log_text *text, const struct crowd *crowd, uint64_t now)
+static void fill_held(void *arg)
 {
-	for (unsigned i = 0; i < crowd->others; i++) {
-		struct slot *slot = &registry->slots[crowd->named[i]];
+	struct work *work = arg;
+	struct report *report = &work->report;
+	const struct waiter *w = work->waiter;
+	struct party *owner;
+	uint64_t since;
 
-		log_add(text, "  waits   ");
-		add_thread(text, slot);
-		log_add(text, ", for ");
-		add_time(text, since_ns(now, relaxed(&slot->wants_since)));
-		log_end_line(text);
-	}
-	if (crowd->count > crowd->others + 1) {
-		log_add(text, "  waits   %u more", crowd->count - crowd->others - 1);
-		log_end_line(text);
-	}
+	open_report(report);
+	owner = facts_add_party(report, word_slot(w->seen));
+	facts_find_site(report, owner, (uintptr_t)w->lock);
+	since = add_waiters(report, w);
+	told_keep_since(w->seen, since);
+	report->held_ns = w->now - since;
+	report->limit_ns = w->limit;
+	take_owners_stack(report, w);
+	facts_take_stack(report, &report->parties[1], 0);
+	close_report(work);
+	act(work);
 }
 
-/*
- * What a report is written in: not on the stack, for who waits may be a thread with a small
- * one. Return: NULL: not this time.
- */
-static struct log_text *text_begin(void)
+/* The program wants to be told what was reported. On its own stack: it may do what it likes. */
+static void call_back(const struct waiter *w, const struct work *work)
 {
-	long at = sys_call(SYS_mmap, 0, sizeof(struct log_text), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fondue_hold_callback *callback =
+		atomic_load_explicit(&wait_watch.callback, memory_order_acquire);
+	const struct party *owner = &work->report.parties[0];
+	struct fondue_hold hold = { .size = sizeof(hold), .lock = w->lock, .pid = owner->pid,
+		.tid = owner->tid, .held_ms = work->report.held_ns / 1000000,
+		.waiting = work->report.waiting };
 
-	if (sys_failed(at))
-		return NULL;
-	log_begin((struct log_text *)at);
-	return (struct log_text *)at;
+	if (callback)
+		callback(&hold, wait_watch.callback_arg);
 }
 
-static void text_end(struct log_text *text)
+static void report_held(const struct waiter *w, unsigned count, uint64_t next_ns)
 {
-	log_say(text);
-	(void)sys_call(SYS_munmap, text, sizeof(*text));
-}
+	struct work *work = begin(REPORT_HELD, (uintptr_t)w->lock);
 
-static void report(const struct waiter *w, struct slot *owner)
-{
-	struct crowd crowd = count_waiters(w);
-	struct log_text *text = text_begin();
-
-	if (!text)
+	if (!work)
 		return;
-	log_add(text, "lock at 0x%lx held ", (unsigned long)(uintptr_t)w->lock);
-	atomic_store(&record(w->seen)->told_since, crowd.held_since);
-	add_time(text, w->now - crowd.held_since);
-	log_add(text, " by ");
-	add_thread(text, owner);
-	log_add(text, crowd.count == 1 ? "; %u waits, for " : "; %u wait, the longest ",
-		crowd.count);
-	add_time(text, w->now - crowd.wanted_since);
-	log_end_line(text);
-	add_waiters(text, &crowd, w->now);
-	text_end(text);
+	work->waiter = w;
+	work->report.next_ns = next_ns;
+	work->asks_for_core = config.hold_action == HOLD_ACTION_CORE && count == 0;
+	aside_call(fill_held, work, work->stack + STACK_SIZE);
+	call_back(w, work);
+	(void)sys_call(SYS_munmap, work, sizeof(*work));
 }
 
-/* "pid 7 holds lock at 0x1, wants lock at 0x2": what each member wants, its predecessor holds */
-static void add_member(struct log_text *text, const struct cycle *cycle, unsigned i)
+/* What each member wants, its predecessor... the next one holds. */
+static void add_member(struct report *report, const struct cycle *cycle, unsigned i)
 {
-	unsigned before = (i + cycle->count - 1) % cycle->count;
-	struct slot *slot = &registry->slots[cycle->members[i]];
-	struct slot *predecessor = &registry->slots[cycle->members[before]];
+	uint32_t before = cycle->members[(i + cycle->count - 1) % cycle->count];
+	struct party *party = facts_add_party(report, cycle->members[i]);
 
-	log_add(text, "  ");
-	add_thread(text, slot);
-	log_add(text, ": holds lock at 0x%lx, wants lock at 0x%lx",
-		(unsigned long)atomic_load(&predecessor->wants),
-		(unsigned long)atomic_load(&slot->wants));
-	log_end_line(text);
+	if (!party)
+		return;
+	party->holds = facts_of_lock(report, atomic_load(&registry->slots[before].wants));
+	party->wants = facts_of_lock(report, atomic_load(&registry->slots[party->number].wants));
+	facts_find_site(report, party, party->holds.lock);
+	facts_take_stack(report, party, party->holds.lock);
+}
+
+static void fill_deadlock(void *arg)
+{
+	struct work *work = arg;
+	const struct cycle *cycle = work->cycle;
+
+	open_report(&work->report);
+	work->report.held_ns = since_ns(
+		work->waiter->now, relaxed(&registry->slots[cycle->latest].wants_since));
+	for (unsigned i = 0; i < cycle->count; i++)
+		add_member(&work->report, cycle, i);
+	close_report(work);
 }
 
 static void report_deadlock(const struct waiter *w, const struct cycle *cycle)
 {
-	struct log_text *text = text_begin();
+	struct work *work = begin(REPORT_DEADLOCK, 0);
 
-	if (!text)
+	if (!work)
 		return;
-	log_add(text, "DEADLOCK of %u threads, ", cycle->count);
-	add_time(text, w->now - relaxed(&registry->slots[cycle->latest].wants_since));
-	log_add(text, " old: each waits for the next; a deadline or killing one ends it");
-	log_end_line(text);
-	for (unsigned i = 0; i < cycle->count; i++)
-		add_member(text, cycle, i);
-	text_end(text);
+	work->waiter = w;
+	work->cycle = cycle;
+	finish(work, fill_deadlock);
 }
 
 /* By whoever comes first, for the one who has closed the circle may be stopped. */
 static uint64_t held_in_circle(const struct waiter *w, const struct cycle *cycle)
 {
 	struct slot *latest = &registry->slots[cycle->latest];
-	uint64_t due = relaxed(&latest->wants_since) + wait_watch.limit_ns;
-	struct waiter closer = *w;
+	const struct lasting lasting = {
+		.word = atomic_load_explicit(&latest->seen, memory_order_relaxed),
+		.since = relaxed(&latest->wants_since), .limit_ns = w->limit };
 	unsigned count = 0;
 	uint64_t again;
 
-	closer.seen = atomic_load_explicit(&latest->seen, memory_order_relaxed);
-	closer.seen_since = relaxed(&latest->wants_since);
-	if (w->now < due)
-		return due;
-	again = claim(&closer, &count);
+	if (w->now < lasting.since + w->limit)
+		return lasting.since + w->limit;
+	again = told_claim(&lasting, w->me->number, w->now, &count);
 	if (again)
 		return again;
 	report_deadlock(w, cycle);
-	return done(&closer, count);
+	return told_done(&lasting, w->me->number, w->now, count);
 }
 
 static uint64_t held(const struct waiter *w)
 {
+	const struct lasting lasting = {
+		.word = w->seen, .since = w->seen_since, .limit_ns = w->limit };
 	struct cycle cycle;
 	unsigned count = 0;
 	uint64_t again;
 
-	if (word_slot(w->seen) == SLOT_ANONYMOUS)
-		return UINT64_MAX; /* nothing is known of it */
+	if (word_slot(w->seen) == SLOT_ANONYMOUS || w->me->number == SLOT_ANONYMOUS)
+		return UINT64_MAX; /* nothing is known of it, or nobody could tell others */
 	if (deadlock_find(w->me->number, &cycle))
 		return held_in_circle(w, &cycle);
-	again = claim(w, &count);
+	again = told_claim(&lasting, w->me->number, w->now, &count);
 	if (again)
 		return again;
-	report(w, &registry->slots[word_slot(w->seen)]);
-	return done(w, count);
+	report_held(w, count, since_ns(told_next(&lasting, w->now, count), w->now));
+	return told_done(&lasting, w->me->number, w->now, count);
 }
 
-static void add_lock_and_time(
-	struct log_text *text, const fondue_spinlock_t *lock, const char *how, uint64_t ns)
+static void fill_over(void *arg)
 {
-	log_add(text, "lock at 0x%lx: %s after ", (unsigned long)(uintptr_t)lock, how);
-	add_time(text, ns);
-	log_end_line(text);
+	struct work *work = arg;
+
+	open_report(&work->report);
+	close_report(work);
 }
 
-static void over(
-	const fondue_spinlock_t *lock, uint32_t word, uint64_t now, const char *how)
+static void over(const fondue_spinlock_t *lock, uint32_t word, uint64_t now, const char *how)
 {
-	uint64_t told = atomic_load(&record(word)->told);
-	struct log_text *text;
+	struct work *work;
+	uint64_t since;
 
-	/* the first who sees it says it */
-	if (told >> 32 != word || !(told >> 16 & 0xffff) ||
-		!atomic_compare_exchange_strong(&record(word)->told, &told, 0))
+	if (!told_take(word, &since))
 		return;
-	text = text_begin();
-	if (!text)
+	work = begin(REPORT_OVER, (uintptr_t)lock);
+	if (!work)
 		return;
-	add_lock_and_time(text, lock, how, since_ns(now, relaxed(&record(word)->told_since)));
-	text_end(text);
+	work->report.held_ns = since_ns(now, since);
+	work->report.ending = how;
+	finish(work, fill_over);
 }
 
-static void inherited(const struct identity *me, const fondue_spinlock_t *lock)
+static void fill_death(void *arg)
 {
-	pid_t pid = me->inherited_pid, tid = me->inherited_tid;
-	bool is_ours = me->inherited_namespace && me->inherited_namespace == thread_namespace();
+	struct work *work = arg;
+	const struct inheritance *it = &work->inherited;
+	struct party *owner;
 
-	log_line("lock at 0x%lx: its owner, pid %d tid %d%s, died holding it; this process has "
-		 "taken it over, and released it",
-		(unsigned long)(uintptr_t)lock, pid, tid,
-		is_ours ? "" : " in its own pid namespace");
+	open_report(&work->report);
+	owner = facts_add_gone(&work->report, it->pid, it->tid, it->namespace);
+	facts_find_last_site(&work->report, owner, it->pc);
+	facts_add_self(&work->report);
+	close_report(work);
 }
 
-static void anew(uint32_t word)
+static void inherited(const struct inheritance *it)
 {
-	uint64_t told = atomic_load(&record(word)->told);
+	struct work *work = begin(REPORT_DEATH, (uintptr_t)it->lock);
 
-	if (told >> 32 == word)
-		(void)atomic_compare_exchange_strong(&record(word)->told, &told, 0);
+	if (!work)
+		return;
+	work->inherited = *it;
+	finish(work, fill_death);
 }
 
 void watch_start(void)
 {
-	wait_watch.anew = anew;
-	wait_watch.limit_ns = config.hold_ms * 1000000ULL;
-	wait_watch.held = held;
+	limit_set_default(config.hold_ms * 1000000ULL);
+	wait_watch.anew = told_forget;
 	wait_watch.over = over;
-	wait_watch.inherited = inherited;
+	wait_watch.held = held;
+	if (config.hold_ms)
+		wait_watch.inherited = inherited;
+}
+
+void watch_ready(void)
+{
+	static bool is_ready;
+
+	if (is_ready || !config.hold_ms)
+		return;
+	is_ready = true;
+	(void)unwind_start(NULL);
 }

@@ -16,9 +16,10 @@
  * and knows that the data may be half written. Without the runtime it works between the
  * threads of the process, and nobody watches the owner. Nothing is linked.
  *
- * The fast path is inline: one compare-and-swap to lock, one plain store to unlock. The
- * word says who holds the lock; all else (how to wait, whom to wake, who is dead) is in
- * the runtime, preload/spinlock.c, where the memory ordering is argued.
+ * The fast path is inline: one compare-and-swap to lock, one plain store to unlock. Always, for
+ * where it is inlined is what reports call the place where the lock was taken. The word says
+ * who holds it; all else (how to wait, whom to wake, who is dead) is in the runtime,
+ * preload/spinlock.c, where the memory ordering is argued.
  *
  * What to know before using it:
  *  - The lock shares its cache line with its neighbours; what it protects is a good one.
@@ -98,6 +99,16 @@ struct fondue_holder {
 	struct fondue_site site; /* where `lock` was taken, or is being; valid if that is not 0 */
 };
 
+/* What a program is told of a lock that is held for too long: see fondue_spin_on_hold(). */
+struct fondue_hold {
+	unsigned int size; /* of this structure, in the runtime */
+	const fondue_spinlock_t *lock;
+	int pid, tid;		      /* of the owner, as it is numbered itself */
+	uint64_t held_ms;	      /* at least */
+	unsigned int waiting;	      /* threads that wait for it, the calling one included */
+};
+typedef void fondue_hold_callback(const struct fondue_hold *hold, void *arg);
+
 /* The part of the lock that is not inline; struct fondue_runtime points to it. */
 struct fondue_spin_calls {
 	/*
@@ -110,6 +121,8 @@ struct fondue_spin_calls {
 	int (*unlock)(fondue_spinlock_t *lock);
 	/* It has been released, and somebody sleeps. */
 	void (*released)(fondue_spinlock_t *lock);
+	int (*set_hold_limit)(fondue_spinlock_t *lock, unsigned int ms);
+	int (*on_hold)(fondue_hold_callback *callback, void *arg);
 };
 
 #define FONDUE_LIKELY_(x) __builtin_expect(!!(x), 1)
@@ -153,6 +166,9 @@ FONDUE_INLINE_ int fondue_spin_try_quiet_(fondue_spinlock_t *lock, uint32_t word
 }
 
 #if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)
+/* A note of type 3, empty: this object has locks, so there may be reports to be made. */
+__extension__ __asm__(".pushsection .note.fondue,\"a\",%note\n\t.balign 4\n"
+	"\t.long 7, 0, 3\n\t.asciz \"fondue\"\n\t.balign 4\n.popsection\n");
 #define FONDUE_SELF_AT_	   (fondue_binding_.self)
 #define FONDUE_SPIN_CALLS_ (fondue_binding_.runtime->spin)
 #else /* there is no runtime to be met */
@@ -419,7 +435,7 @@ static __inline__ int fondue_spin_init(fondue_spinlock_t *lock)
  * and what it protects may be half written; EDEADLK when the caller owns it already.
  * Since: 0.1
  */
-static __inline__ int fondue_spin_lock(fondue_spinlock_t *lock)
+FONDUE_INLINE_ int fondue_spin_lock(fondue_spinlock_t *lock)
 {
 	return fondue_spin_lock_until_(lock, NULL);
 }
@@ -430,7 +446,7 @@ static __inline__ int fondue_spin_lock(fondue_spinlock_t *lock)
  *
  * Return: as fondue_spin_lock(), or ETIMEDOUT; EINVAL for a time that is none. Since: 0.1
  */
-static __inline__ int fondue_spin_timedlock(
+FONDUE_INLINE_ int fondue_spin_timedlock(
 	fondue_spinlock_t *lock, const struct timespec *deadline)
 {
 	return fondue_spin_lock_until_(lock, deadline);
@@ -443,7 +459,7 @@ static __inline__ int fondue_spin_timedlock(
  * Safety: thread-safe; not async-signal-safe.
  * Return: 0; EOWNERDEAD as fondue_spin_lock(); EBUSY; EDEADLK. Since: 0.1
  */
-static __inline__ int fondue_spin_trylock(fondue_spinlock_t *lock)
+FONDUE_INLINE_ int fondue_spin_trylock(fondue_spinlock_t *lock)
 {
 	int result;
 
@@ -485,6 +501,40 @@ static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 	FONDUE_IN_ORDER_();
 	FONDUE_MINE_(self, uintptr_t, doing) -= (uintptr_t)lock; /* to ..._NOTHING: shorter */
 	return 0;
+}
+
+/**
+ * fondue_spin_set_hold_limit() - how long @lock may be held before it is reported
+ * @ms: milliseconds; 0: it is never reported; FONDUE_HOLD_DEFAULT: as FONDUE_HOLD_MS says
+ *
+ * For the whole family, and for whoever begins to wait for it from now on. Kept by the lock's
+ * address, beside the lock, for up to 256 locks; so to be reset when its memory is used for
+ * something else, and of private memory the same in all processes.
+ *
+ * Safety: thread- and async-signal-safe.
+ * Return: 0; ENOSYS without a runtime; ENOMEM when 256 locks have a limit. Since: 0.1
+ */
+#define FONDUE_HOLD_DEFAULT 0xffffffffu
+static __inline__ int fondue_spin_set_hold_limit(fondue_spinlock_t *lock, unsigned int ms)
+{
+	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->set_hold_limit(lock, ms) : ENOSYS;
+}
+
+/**
+ * fondue_spin_on_hold() - be told when this process has reported a lock that is held too long
+ * @callback: called in a thread that waits for the lock, after the report; NULL: none any more
+ *
+ * The thread goes on waiting when it returns; meanwhile it does not get the lock. It must
+ * return: no longjmp(), no exception. It may take other locks, and whatever else a function
+ * may that waits. Of several calls the last counts, in this process and in the children
+ * that it forks from then on.
+ *
+ * Safety: thread-safe.
+ * Return: 0; ENOSYS without a runtime. Since: 0.1
+ */
+static __inline__ int fondue_spin_on_hold(fondue_hold_callback *callback, void *arg)
+{
+	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->on_hold(callback, arg) : ENOSYS;
 }
 
 FONDUE_INLINE_ void fondue_scoped_unlock_(fondue_spinlock_t **lock)
@@ -535,7 +585,7 @@ class spinlock
 	spinlock &operator=(const spinlock &) = delete;
 
 	/* Return: 0, or EOWNERDEAD. Held already: as std::mutex, an exception, or the end. */
-	int lock()
+	__attribute__((always_inline)) int lock()
 	{
 		int result = fondue_spin_lock(&lock_);
 
@@ -547,7 +597,7 @@ class spinlock
 		std::abort();
 #endif
 	}
-	bool try_lock() noexcept
+	__attribute__((always_inline)) bool try_lock() noexcept
 	{
 		int result = fondue_spin_trylock(&lock_);
 

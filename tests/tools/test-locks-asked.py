@@ -102,11 +102,11 @@ def no_family(shop):
 @check
 def other_registries(shop):
     """This very process pretends to be one of another version."""
-    fake = mmap.mmap(-1, 16 << 20)
+    fake = mmap.mmap(-1, 32 << 20)
     for name, version, used, life, said in [
             ("another version", 7, 1, 0, "another version (registry 7"),
-            ("more slots than there are", 4, 70000, 0, "damaged"),
-            ("a life out of bounds", 4, 1, 77, "damaged")]:
+            ("more slots than there are", 5, 70000, 0, "damaged"),
+            ("a life out of bounds", 5, 1, 77, "damaged")]:
         fake[:24] = struct.pack("=QIIII", 0x65756466646e6f66, version, used, 0, life)
         refused(shop, name, [os.getpid()], said)
     fake[:8] = bytes(8)

@@ -8,11 +8,12 @@
 
 #include "config.h"
 #include "identity.h"
+#include "limit.h"
 #include "log.h"
 #include "park.h"
 #include "registry.h"
 #include "said.h"
-#include "wait.h"
+#include "seen.h"
 #include "watch.h"
 
 #define MS 1000000ULL
@@ -43,7 +44,7 @@ static struct waiter waiter_for(uint32_t owner, uint64_t ago_ms)
 	struct identity *me = identity_get();
 	struct slot *mine = &registry->slots[me->number];
 	struct waiter w = { .lock = &lock, .me = me, .seen = owner | 0x10000, .now = now,
-		.seen_since = now - ago_ms * MS };
+		.seen_since = now - ago_ms * MS, .limit = limit_of(&lock) };
 
 	atomic_store(&mine->wants, (uintptr_t)&lock);
 	atomic_store(&mine->wants_since, w.seen_since);
@@ -61,10 +62,15 @@ static uint32_t begin(void)
 	return registry_create() ? registry_claim() : SLOT_ANONYMOUS;
 }
 
-/* Where watch.c has it. */
+/* Where told.c has it. */
+static struct turn *turn_of_word(uint32_t word)
+{
+	return &registry->turns[(word * 0x9e3779b1u) >> 24];
+}
+
 static _Atomic uint64_t *record(const struct waiter *w)
 {
-	return &registry->turns[(w->seen * 0x9e3779b1u) >> 24].told;
+	return &turn_of_word(w->seen)->told;
 }
 
 static uint64_t told(uint32_t owner, const struct waiter *w, unsigned count, uint32_t by)
@@ -73,6 +79,7 @@ static uint64_t told(uint32_t owner, const struct waiter *w, unsigned count, uin
 
 	(void)owner;
 	atomic_store(record(w), value);
+	atomic_store(&turn_of_word(w->seen)->told_at, now_ns() / MS);
 	return value;
 }
 
@@ -184,7 +191,7 @@ static int play_off(void)
 	(void)begin();
 	config.hold_ms = 0;
 	watch_start();
-	must(wait_watch.limit_ns == 0);
+	must(limit_of(&lock) == 0);
 	return CHILD_GOOD;
 }
 

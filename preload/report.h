@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * report.h - the facts in words, for people and for machines
+ */
+#pragma once
+
+#include "facts.h"
+#include "log.h"
+
+/*
+ * report_text() - several lines for people, the most important first
+ * report_json() - one line, an object, with stable keys; version 1
+ * @frames: of each stack are told at most
+ *
+ * Return: false when it did not fit into @text: then with fewer frames, perhaps.
+ */
+bool report_text(const struct report *report, unsigned frames, struct log_text *text);
+bool report_json(const struct report *report, unsigned frames, struct log_text *text);
