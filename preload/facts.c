@@ -199,7 +199,9 @@ static struct registers registers_at(const struct fondue_site *site)
 static bool copy_window(struct snapshot *snapshot, unsigned i, uintptr_t from, void *bytes,
 	size_t size)
 {
-	long got = target_copy(snapshot->pid, from, bytes, size);
+	bool is_own = snapshot->pid == (pid_t)sys_call(SYS_getpid);
+	long got = is_own ? snapshot_copy_own(from, bytes, size) :
+			    target_copy(snapshot->pid, from, bytes, size);
 
 	if (got <= 0)
 		return false;

@@ -8,10 +8,8 @@
  * nothing of them has run. So dlopen() itself needs no hook, which its callers would notice
  * in how it searches.
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/auxv.h>
-#include <sys/stat.h>
 
 #include "lifecycle.h"
 #include "adopt.h"
@@ -19,16 +17,8 @@
 #include "family.h"
 #include "log.h"
 #include "modules.h"
+#include "thread-state.h"
 #include "watch.h"
-
-static bool is_single_threaded(void)
-{
-	struct stat tasks;
-
-	/* a directory's links: itself, its name, and one for each thread */
-	return sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0 &&
-	       tasks.st_nlink == 3;
-}
 
 /*
  * Registered before any other handlers: so the first runs last and the second first, next
@@ -57,7 +47,7 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	watch_start(); /* libraries with locks may come later */
 	if (!adopt_is_wanted())
 		return;
-	if (late && !is_single_threaded())
+	if (late && !thread_is_alone())
 		adopt_refuse_all(REASON_THREADS);
 	else if (!modules_are_the_programs())
 		adopt_refuse_all(REASON_NAMESPACE);

@@ -207,8 +207,9 @@ static inline __attribute__((always_inline)) void read_registers(struct register
 }
 
 /* A sandbox may refuse; then our own stack, whose end the kernel tells, is read in place. */
-FONDUE_UNINSTRUMENTED static long copy_stack(uintptr_t from, unsigned char *bytes, size_t size)
+FONDUE_UNINSTRUMENTED long snapshot_copy_own(uintptr_t from, void *copy, size_t size)
 {
+	unsigned char *bytes = copy;
 	long got = target_copy(sys_call(SYS_getpid), from, bytes, size);
 	uintptr_t start, end;
 
@@ -233,7 +234,7 @@ __attribute__((noinline)) int snapshot_take_self(void *bytes, size_t size, struc
 	from = snapshot.registers.at[REGISTER_SP];
 	if (size > SNAPSHOT_STACK_MAX)
 		size = SNAPSHOT_STACK_MAX;
-	got = copy_stack(from, bytes, size);
+	got = snapshot_copy_own(from, bytes, size);
 	if (got < 0)
 		return got;
 	snapshot.windows[0] = (struct window){ .from = from, .size = got, .bytes = bytes };

@@ -75,5 +75,11 @@ bool snapshot_read(const struct snapshot *snapshot, uintptr_t address, uintptr_t
 int snapshot_take_sleeping(
 	pid_t pid, pid_t tid, void *bytes, size_t size, struct snapshot *ret);
 
+/*
+ * Copy a piece of this process's own stack. Where process_vm_readv() is refused it is read in
+ * place, as far as the mapping reaches: it must be one that stays. Return: bytes, or negative.
+ */
+long snapshot_copy_own(uintptr_t from, void *bytes, size_t size);
+
 /* Of the calling thread; its innermost frame is this function's. */
 int snapshot_take_self(void *bytes, size_t size, struct snapshot *ret);

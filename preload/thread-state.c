@@ -163,3 +163,12 @@ uint64_t thread_namespace(void)
 	return sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/ns/pid", &it, 0) == 0 ? it.st_ino :
 										      0;
 }
+
+bool thread_is_alone(void)
+{
+	struct stat tasks;
+
+	/* a directory's links: itself, its name, and one for each thread */
+	return sys_call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &tasks, 0) == 0 &&
+	       tasks.st_nlink == 3;
+}

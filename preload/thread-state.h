@@ -18,5 +18,8 @@ void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state);
 /* Is what /proc calls this process the number that it has? */
 bool thread_proc_is_ours(void);
 
+/* Is the calling thread the only one of its process? */
+bool thread_is_alone(void);
+
 /* Inode of the pid namespace of this process, 0 when it cannot be had. */
 uint64_t thread_namespace(void);

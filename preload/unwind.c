@@ -19,10 +19,12 @@
 #include <fcntl.h>
 #include <libunwind.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "chain.h"
 #include "cfi.h"
+#include "thread-state.h"
 #include "unwind.h"
 
 #define NAME_OF_(name)	#name
@@ -213,9 +215,19 @@ static bool resolve(void *library)
 /*
  * When it starts, libunwind opens a pipe, through which its local unwinder would test
  * addresses. We have no use for it, and the program must not find two descriptors more than
- * it opened: so it is closed again. Which two they are is known beforehand, if no other
- * thread opens any, and certain when they are as that pipe is.
+ * it opened. If it cannot be opened now, it will be when somebody needs it: so for this moment
+ * none may be. With other threads about, which are not to notice, the pipe is closed
+ * again: which two descriptors it has is known beforehand, and certain when they are as
+ * that pipe is.
  */
+static void create(void)
+{
+	space = lib.create_addr_space(&accessors.known, 0);
+	/* what is cached would be of another process, or of before a dlopen() */
+	if (space)
+		lib.set_caching_policy(space, UNW_CACHE_NONE);
+}
+
 struct ends {
 	int at[2];
 };
@@ -244,32 +256,52 @@ static void close_ends(const struct ends *ends)
 	(void)sys_call(SYS_close, ends->at[1]);
 }
 
-static bool load(const char *library)
+static void create_among_threads(void)
 {
+	struct ends ends;
+	bool closes = find_free_ends(&ends);
+
+	create();
+	if (closes)
+		close_ends(&ends);
+}
+
+static void create_alone(void)
+{
+	struct rlimit saved, none;
+
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &saved) != 0) {
+		create_among_threads();
+		return;
+	}
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = saved.rlim_max };
+	(void)sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &none, NULL);
+	create();
+	(void)sys_call(SYS_prlimit64, 0, RLIMIT_NOFILE, &saved, NULL);
+}
+
+static void load(const char *library)
+{
+	/* if the program uses it, too, the pipe is in use perhaps */
+	bool known = dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) != NULL;
 	void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
 
-	if (handle && resolve(handle))
-		space = lib.create_addr_space(&accessors.known, 0);
-	/* what is cached would be of another process, or of before a dlopen() */
-	if (space)
-		lib.set_caching_policy(space, UNW_CACHE_NONE);
-	return space != NULL;
+	if (!handle || !resolve(handle))
+		(void)dlerror(); /* a message that the program did not ask for */
+	else if (known)
+		create();
+	else if (thread_is_alone())
+		create_alone();
+	else
+		create_among_threads();
 }
 
 int unwind_start(const char *library)
 {
-	bool known, closes;
-	struct ends ends;
 	int saved = errno;
 
-	if (space)
-		return 0;
-	library = library ? library : LIBRARY;
-	/* if the program uses it, too, the pipe is in use perhaps */
-	known = dlopen(library, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) != NULL;
-	closes = !known && find_free_ends(&ends);
-	if (load(library) && closes)
-		close_ends(&ends);
+	if (!space)
+		load(library ? library : LIBRARY);
 	errno = saved;
 	return space ? 0 : -ENOSYS;
 }
