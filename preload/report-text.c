@@ -20,12 +20,12 @@ static const char *base_name(const char *path)
 /* "4.2 s" */
 static void add_time(struct log_text *text, uint64_t ns)
 {
-	uint64_t ms = ns / 1000000;
+	uint64_t ms = (ns + 500000) / 1000000, tenths = (ms + 50) / 100;
 
 	if (ms < 1000)
 		log_add(text, "%lu ms", ms);
 	else
-		log_add(text, "%lu.%lu s", ms / 1000, ms / 100 % 10);
+		log_add(text, "%lu.%lu s", tenths / 10, tenths % 10);
 }
 
 static void add_offset(struct log_text *text, uintptr_t offset)
@@ -70,7 +70,7 @@ static void add_place(struct log_text *text, const struct place *place)
 		place->name_offset);
 }
 
-static void add_party(struct log_text *text, const struct party *party)
+static void add_name(struct log_text *text, const struct party *party)
 {
 	if (!party->is_here) {
 		log_add(text, "pid %d tid %d in its own pid namespace", party->pid, party->tid);
@@ -81,8 +81,23 @@ static void add_party(struct log_text *text, const struct party *party)
 		log_add(text, " tid %d", party->tid);
 	if (party->state.comm[0])
 		log_add(text, " \"%s\"", party->state.comm);
+}
+
+static void add_party(struct log_text *text, const struct party *party)
+{
+	add_name(text, party);
 	if (party->state.doing[0])
 		log_add(text, ", %s", party->state.doing);
+}
+
+/* That one who waits for a lock sleeps, or is about to, goes without saying. */
+static void add_waiting(struct log_text *text, const struct party *party)
+{
+	if (text_equals(party->state.doing, "running") ||
+		text_equals(party->state.doing, "sleeping in futex"))
+		add_name(text, party);
+	else
+		add_party(text, party);
 }
 
 static void add_frame(struct log_text *text, unsigned number, const struct frame *frame)
@@ -158,7 +173,7 @@ static void add_waiters(struct log_text *text, const struct report *report)
 		const struct party *party = &report->parties[i];
 
 		log_add(text, "  waits   ");
-		add_party(text, party);
+		add_waiting(text, party);
 		log_add(text, ", for ");
 		add_time(text, party->waited_ns);
 		if (party->site.address) {
@@ -215,7 +230,7 @@ static void add_held(struct log_text *text, const struct report *report, unsigne
 static void add_member(struct log_text *text, const struct party *party, unsigned frames)
 {
 	log_add(text, "  ");
-	add_party(text, party);
+	add_waiting(text, party);
 	log_add(text, ": holds lock ");
 	add_lock(text, &party->holds);
 	if (party->site.address) {
