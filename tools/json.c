@@ -89,7 +89,7 @@ void json_close(struct json *json, char bracket)
 		fputc('\n', json->file);
 }
 
-void json_string(struct json *json, const char *key, const char *value)
+void json_put_string(struct json *json, const char *key, const char *value)
 {
 	begin(json, key);
 	if (value)
@@ -98,13 +98,13 @@ void json_string(struct json *json, const char *key, const char *value)
 		fputs("null", json->file);
 }
 
-void json_number(struct json *json, const char *key, uint64_t value)
+void json_put_number(struct json *json, const char *key, uint64_t value)
 {
 	begin(json, key);
 	fprintf(json->file, "%" PRIu64, value);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
+void json_put_bool(struct json *json, const char *key, bool value)
 {
 	begin(json, key);
 	fputs(value ? "true" : "false", json->file);

@@ -4,13 +4,14 @@
  *
  *	struct json json = { .file = stdout };
  *	json_open(&json, NULL, '{');
- *	json_string(&json, "path", path);
+ *	json_put_string(&json, "path", path);
  *	json_open(&json, "list", '[');
- *	json_number(&json, NULL, 4);
+ *	json_put_number(&json, NULL, 4);
  *	json_close(&json, ']');
  *	json_close(&json, '}');
  *
- * The key is NULL in lists and for the outermost value.
+ * The key is NULL in lists and for the outermost value. (Values are put: json_string() and
+ * its like are names of libjansson, which reads JSON.)
  */
 #pragma once
 
@@ -27,6 +28,6 @@ struct json {
 void json_open(struct json *json, const char *key, char bracket);
 void json_close(struct json *json, char bracket);
 /* @value may hold any bytes but 0; NULL becomes null. */
-void json_string(struct json *json, const char *key, const char *value);
-void json_number(struct json *json, const char *key, uint64_t value);
-void json_bool(struct json *json, const char *key, bool value);
+void json_put_string(struct json *json, const char *key, const char *value);
+void json_put_number(struct json *json, const char *key, uint64_t value);
+void json_put_bool(struct json *json, const char *key, bool value);

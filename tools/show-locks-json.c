@@ -18,9 +18,9 @@ static const char *const state_name[] = {
 static void put_number(struct json *json, const char *key, bool is_known, uint64_t value)
 {
 	if (is_known)
-		json_number(json, key, value);
+		json_put_number(json, key, value);
 	else
-		json_string(json, key, NULL);
+		json_put_string(json, key, NULL);
 }
 
 static void put_ms(
@@ -32,7 +32,7 @@ static void put_ms(
 
 static void put_text(struct json *json, const char *key, const char *text)
 {
-	json_string(json, key, *text ? text : NULL);
+	json_put_string(json, key, *text ? text : NULL);
 }
 
 /* What stands in an object that is about a thread; a dead one has its numbers of then. */
@@ -50,22 +50,22 @@ static void put_thread(
 		(uint64_t)(member.tid ? member.tid : member.tid_there));
 	put_text(json, "command", member.state.comm);
 	put_text(json, "doing", member.is_dead ? "dead" : member.state.doing);
-	json_bool(json, "dead", member.is_dead);
+	json_put_bool(json, "dead", member.is_dead);
 	put_number(json, "namespace", member.namespace != 0, member.namespace);
-	json_number(json, "pid_there", (uint64_t)member.pid_there);
-	json_number(json, "tid_there", (uint64_t)member.tid_there);
+	json_put_number(json, "pid_there", (uint64_t)member.pid_there);
+	json_put_number(json, "tid_there", (uint64_t)member.tid_there);
 }
 
 static void put_frame(struct json *json, const struct stack_frame *frame)
 {
 	json_open(json, NULL, '{');
-	json_number(json, "address", frame->address);
-	json_string(json, "object", frame->object);
+	json_put_number(json, "address", frame->address);
+	json_put_string(json, "object", frame->object);
 	put_number(json, "offset", frame->object != NULL, frame->offset);
-	json_string(json, "build_id", frame->build_id);
-	json_string(json, "function", frame->function);
+	json_put_string(json, "build_id", frame->build_id);
+	json_put_string(json, "function", frame->function);
 	put_number(json, "function_offset", frame->function != NULL, frame->function_offset);
-	json_bool(json, "guess", frame->is_guess);
+	json_put_bool(json, "guess", frame->is_guess);
 	json_close(json, '}');
 }
 
@@ -77,8 +77,8 @@ static void put_stack(
 	struct stack *stack = lock_owner_stack(snapshot, lock, &why);
 
 	json_open(json, "stack", '{');
-	json_bool(json, "complete", stack && stack_is_complete(stack, &why));
-	json_string(json, "why", stack && stack_is_complete(stack, &why) ? NULL : why);
+	json_put_bool(json, "complete", stack && stack_is_complete(stack, &why));
+	json_put_string(json, "why", stack && stack_is_complete(stack, &why) ? NULL : why);
 	json_open(json, "frames", '[');
 	for (unsigned i = 0; stack && i < stack_count(stack); i++) {
 		struct stack_frame frame;
@@ -95,7 +95,7 @@ static void put_owner(struct json *json, const struct snapshot *snapshot,
 	const struct lock *lock, bool stacks)
 {
 	if (!lock->owner || lock->owner == SLOT_ANONYMOUS) {
-		json_string(json, "owner", NULL);
+		json_put_string(json, "owner", NULL);
 		return;
 	}
 	json_open(json, "owner", '{');
@@ -112,13 +112,13 @@ static void put_place(struct json *json, const struct lock *lock)
 	const struct mapping *mapping;
 	struct whereabouts where = lock_whereabouts(lock, &mapping);
 
-	json_string(json, "name", where.name);
-	json_string(json, "function", where.function);
-	json_number(json, "offset", where.offset);
-	json_string(json, "object", where.object);
-	json_number(json, "address", lock->address);
-	json_number(json, "address_pid", (uint64_t)lock->view->pid);
-	json_bool(json, "shared", mapping->is_shared);
+	json_put_string(json, "name", where.name);
+	json_put_string(json, "function", where.function);
+	json_put_number(json, "offset", where.offset);
+	json_put_string(json, "object", where.object);
+	json_put_number(json, "address", lock->address);
+	json_put_number(json, "address_pid", (uint64_t)lock->view->pid);
+	json_put_bool(json, "shared", mapping->is_shared);
 	put_text(json, "mapped", mapping->path);
 }
 
@@ -140,8 +140,8 @@ static void put_lock(struct json *json, const struct snapshot *snapshot,
 {
 	json_open(json, NULL, '{');
 	put_place(json, lock);
-	json_string(json, "state", state_name[lock->state]);
-	json_bool(json, "deadlock", lock->is_stuck);
+	json_put_string(json, "state", state_name[lock->state]);
+	json_put_bool(json, "deadlock", lock->is_stuck);
 	put_ms(json, "held_ms", snapshot, lock->held_since);
 	put_owner(json, snapshot, lock, stacks);
 	put_waiters(json, snapshot, lock);
@@ -154,7 +154,7 @@ static void put_unnamed(struct json *json, const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->unnamed_count; i++) {
 		json_open(json, NULL, '{');
 		put_thread(json, snapshot, &snapshot->unnamed[i].thread);
-		json_number(json, "locks", snapshot->unnamed[i].count);
+		json_put_number(json, "locks", snapshot->unnamed[i].count);
 		json_close(json, '}');
 	}
 	json_close(json, ']');
@@ -168,7 +168,7 @@ static void put_time(struct json *json, const struct timespec *at)
 	gmtime_r(&at->tv_sec, &utc);
 	strftime(seconds, sizeof(seconds), "%FT%T", &utc);
 	snprintf(text, sizeof(text), "%s.%03ldZ", seconds, at->tv_nsec / 1000000);
-	json_string(json, "time", text);
+	json_put_string(json, "time", text);
 }
 
 void show_locks_json(const struct snapshot *snapshot, bool stacks)
@@ -176,10 +176,10 @@ void show_locks_json(const struct snapshot *snapshot, bool stacks)
 	struct json json = { .file = stdout };
 
 	json_open(&json, NULL, '{');
-	json_string(&json, "fondue", FONDUE_VERSION_STRING);
-	json_number(&json, "pid", (uint64_t)snapshot->family->process.pid);
+	json_put_string(&json, "fondue", FONDUE_VERSION_STRING);
+	json_put_number(&json, "pid", (uint64_t)snapshot->family->process.pid);
 	put_time(&json, &snapshot->at);
-	json_number(&json, "threads", snapshot->living);
+	json_put_number(&json, "threads", snapshot->living);
 	json_open(&json, "locks", '[');
 	for (size_t i = 0; i < snapshot->count; i++)
 		put_lock(&json, snapshot, &snapshot->locks[i], stacks);
