@@ -6,6 +6,7 @@
  * an escape sequence, which would reprogram the terminal. Nothing is printed for people
  * but through here. (JSON has its own way of escaping, see `json`.)
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,4 +64,19 @@ void say_to(FILE *file, const char *text)
 	say_clean(copy);
 	fputs(copy, file);
 	free(copy);
+}
+
+void say_time(FILE *file, uint64_t ms)
+{
+	if (ms < 1000)
+		fprintf(file, "%" PRIu64 " ms", ms);
+	else
+		fprintf(file, "%" PRIu64 ".%" PRIu64 " s", ms / 1000, ms / 100 % 10);
+}
+
+const char *say_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
 }

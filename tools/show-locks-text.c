@@ -8,7 +8,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "say.h"
 #include "show-locks.h"
@@ -22,23 +21,13 @@ struct whereabouts lock_whereabouts(const struct lock *lock, const struct mappin
 	return whereabouts(&lock->view->maps, lock->view->tid, lock->address);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
 static void print_time(const struct snapshot *snapshot, uint64_t since)
 {
-	uint64_t ms = snapshot->now > since ? (snapshot->now - since) / 1000000 : 0;
-
 	if (!snapshot->now)
 		printf("an unknown time (its clock is another)");
-	else if (ms < 1000)
-		printf("%" PRIu64 " ms", ms);
 	else
-		printf("%" PRIu64 ".%" PRIu64 " s", ms / 1000, ms / 100 % 10);
+		say_time(stdout,
+			snapshot->now > since ? (snapshot->now - since) / 1000000 : 0);
 }
 
 static void print_foreign(const struct member *member)
@@ -100,7 +89,7 @@ static void print_place(const struct lock *lock)
 	else if (!where.object && !mapping->is_shared)
 		printf("private memory of pid %d", lock->view->pid);
 	else
-		say_to(stdout, where.object ? base_name(where.object) : mapping->path);
+		say_to(stdout, where.object ? say_base_name(where.object) : mapping->path);
 	if (!where.name)
 		printf(" + 0x%" PRIx64, where.offset);
 	printf(")");
@@ -199,7 +188,7 @@ static void print_frame(unsigned number, const struct stack_frame *frame)
 	}
 	if (frame->object) {
 		printf(" (");
-		say_to(stdout, base_name(frame->object));
+		say_to(stdout, say_base_name(frame->object));
 		printf("+0x%" PRIx64 ")", frame->offset);
 	}
 	printf(frame->is_guess ? ", a guess\n" : "\n");
