@@ -17,11 +17,25 @@
 #define DEPTH_MAX   64
 #define ENTRIES_MAX 50000000
 
+/* One that is inlined names its origin, a definition its declaration; damage, in circles. */
+#define ORIGINS_MAX 16
+
+/* NULL: where libdwfl looks by itself */
+static char *search_path;
+static bool asks_network;
+
 static const Dwfl_Callbacks callbacks = {
 	.find_elf = dwfl_build_id_find_elf,
 	.find_debuginfo = dwfl_standard_find_debuginfo,
 	.section_address = dwfl_offline_section_address,
+	.debuginfo_path = &search_path,
 };
+
+void debuginfo_search(char *path, bool network)
+{
+	search_path = path;
+	asks_network = network;
+}
 
 static bool has_symtab(Elf *elf)
 {
@@ -51,8 +65,9 @@ void debuginfo_open(struct debuginfo *debuginfo, const struct object *object)
 	int fd;
 
 	*debuginfo = (struct debuginfo){ 0 };
-	/* a check asks nobody in the network */
-	unsetenv("DEBUGINFOD_URLS");
+	/* nobody in the network is asked, unless that is wanted */
+	if (!asks_network)
+		unsetenv("DEBUGINFOD_URLS");
 	debuginfo->dwfl = dwfl_begin(&callbacks);
 	fd = dup(object->fd);
 	if (debuginfo->dwfl && fd >= 0)
@@ -103,6 +118,25 @@ struct context {
 	unsigned depth;
 };
 
+bool debuginfo_attribute(Dwarf_Die *die, unsigned name, Dwarf_Attribute *ret)
+{
+	static const unsigned origins[] = { DW_AT_abstract_origin, DW_AT_specification };
+	Dwarf_Die at = *die;
+
+	for (unsigned i = 0; i < ORIGINS_MAX; i++) {
+		Dwarf_Attribute origin;
+
+		if (dwarf_attr(&at, name, ret))
+			return true;
+		if (!dwarf_attr(&at, origins[0], &origin) &&
+			!dwarf_attr(&at, origins[1], &origin))
+			return false;
+		if (!dwarf_formref_die(&origin, &at))
+			return false;
+	}
+	return false;
+}
+
 static bool find_address(Dwarf_Die *die, uint64_t *ret)
 {
 	Dwarf_Attribute attribute, operand;
@@ -128,7 +162,7 @@ static uint64_t type_size(Dwarf_Die *die)
 	Dwarf_Die type;
 	Dwarf_Word size;
 
-	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) ||
+	if (!debuginfo_attribute(die, DW_AT_type, &attribute) ||
 		!dwarf_formref_die(&attribute, &type) ||
 		dwarf_aggregate_size(&type, &size) != 0)
 		return 0;
@@ -166,7 +200,7 @@ static int declared_line(Dwarf_Die *die)
 	Dwarf_Attribute attribute;
 	Dwarf_Word line;
 
-	if (!dwarf_attr_integrate(die, DW_AT_decl_line, &attribute) ||
+	if (!debuginfo_attribute(die, DW_AT_decl_line, &attribute) ||
 		dwarf_formudata(&attribute, &line) != 0 || line > INT32_MAX)
 		return 0;
 	return (int)line;
@@ -182,7 +216,7 @@ static const char *declared_file(Dwarf_Die *die)
 	Dwarf_Die unit;
 	size_t count;
 
-	if (file || !dwarf_attr_integrate(die, DW_AT_decl_file, &attribute) ||
+	if (file || !debuginfo_attribute(die, DW_AT_decl_file, &attribute) ||
 		dwarf_formudata(&attribute, &index) != 0 || index != 0)
 		return file;
 	if (!dwarf_diecu(die, &unit, NULL, NULL) ||
@@ -203,7 +237,7 @@ static void visit_variable(
 	place.address += walk->bias;
 	if (!walk->wants(place.address, walk->arg))
 		return;
-	if (dwarf_attr_integrate(die, DW_AT_name, &attribute))
+	if (debuginfo_attribute(die, DW_AT_name, &attribute))
 		name = dwarf_formstring(&attribute);
 	if (!name)
 		return;
@@ -229,7 +263,7 @@ static void visit_die(Dwarf_Die *die, const struct context *context, struct walk
 		visit_variable(die, context, walk);
 		return;
 	case DW_TAG_subprogram:
-		if (dwarf_attr_integrate(die, DW_AT_name, &attribute))
+		if (debuginfo_attribute(die, DW_AT_name, &attribute))
 			name = dwarf_formstring(&attribute);
 		inner.function = name;
 		inner.prefix = "";

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
 #include "object.h"
@@ -28,6 +29,13 @@ struct place {
 	uint64_t size; /* of its type; 0: not known */
 };
 
+/*
+ * debuginfo_search() - for all that are opened from now on
+ * @path: where files apart may be, as dwfl_standard_find_debuginfo() takes it; kept
+ * @network: ask the servers that DEBUGINFOD_URLS names, too; by default nobody is asked
+ */
+void debuginfo_search(char *path, bool network);
+
 void debuginfo_open(struct debuginfo *debuginfo, const struct object *object);
 
 void debuginfo_visit_symbols(const struct debuginfo *debuginfo,
@@ -39,3 +47,10 @@ void debuginfo_visit_symbols(const struct debuginfo *debuginfo,
 void debuginfo_visit_places(const struct debuginfo *debuginfo,
 	bool (*wants)(uint64_t address, void *arg),
 	void (*visit)(const struct place *place, void *arg), void *arg);
+
+/*
+ * debuginfo_attribute() - of an entry, or else of what it was made from
+ *
+ * As dwarf_attr_integrate(), which a damaged file can keep running for ever.
+ */
+bool debuginfo_attribute(Dwarf_Die *die, unsigned name, Dwarf_Attribute *ret);
