@@ -16,9 +16,10 @@ static bool is_tail(unsigned char c)
 	return (c & 0xc0) == 0x80;
 }
 
-/* Bytes of the well-formed character at @s, 0 when there is none. */
-static unsigned character(const unsigned char *s)
+unsigned json_character(const char *text)
 {
+	const unsigned char *s = (const unsigned char *)text;
+
 	if (s[0] < 0x80)
 		return 1;
 	if (s[0] >= 0xc2 && s[0] < 0xe0)
@@ -42,7 +43,7 @@ static void put_string(FILE *file, const char *text)
 
 	fputc('"', file);
 	while (*s) {
-		unsigned len = character(s);
+		unsigned len = json_character((const char *)s);
 
 		if (len == 0)
 			fputs("\\ufffd", file);

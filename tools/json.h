@@ -31,3 +31,6 @@ void json_close(struct json *json, char bracket);
 void json_put_string(struct json *json, const char *key, const char *value);
 void json_put_number(struct json *json, const char *key, uint64_t value);
 void json_put_bool(struct json *json, const char *key, bool value);
+
+/* Bytes of the well-formed character of UTF-8 at @text, 0 when there is none. */
+unsigned json_character(const char *text);

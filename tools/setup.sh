@@ -58,7 +58,7 @@ needs_build() {
 	install_missing required \
 		cmd:cc=gcc file:/usr/include/stdio.h=libc6-dev cmd:meson=meson cmd:ninja=ninja-build \
 		cmd:pkg-config=pkg-config cmd:python3=python3 \
-		lib:libdw=libdw-dev lib:libelf=libelf-dev || return
+		lib:libdw=libdw-dev lib:libelf=libelf-dev lib:jansson=libjansson-dev || return
 	# the header that unwinding is built with, and the library that it is of
 	install_missing optional lib:libunwind-generic=libunwind-dev
 }
