@@ -20,6 +20,7 @@ static const struct command *const commands[] = {
 	&command_run,
 	&command_check,
 	&command_locks,
+	&command_report,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
