@@ -13,7 +13,7 @@
  * than a hook costs. So the processes are started anew many times (a generation), and
  * within each they are asked in turns, for a few forks at a time.
  *
- * Usage: bench-fork LIBFONDUE EMPTY FORKER FORKER_SHARED
+ * Usage: bench-fork LIBFONDUE EMPTY FORKER FORKER_SHARED FORKER_LOCKS
  */
 #include "forker.h"
 #include "table.h"
@@ -22,7 +22,7 @@
 #define TURNS	    4
 #define CYCLES	    20
 
-enum { BARE, EMPTY, UNUSED, ONE_PAGE, THREAD_EMPTY, THREAD, VARIANTS };
+enum { BARE, EMPTY, UNUSED, ONE_PAGE, LOCKS, THREAD_EMPTY, THREAD, VARIANTS };
 
 static const struct variant {
 	const char *name;
@@ -34,6 +34,8 @@ static const struct variant {
 	[EMPTY] = { "empty preload", 2, 3, { "global" }, EMPTY },
 	[UNUSED] = { "fondue, nothing annotated", 1, 3, { "global" }, EMPTY },
 	[ONE_PAGE] = { "fondue, one shared page", 1, 4, { "shared" }, EMPTY },
+	[LOCKS] = { "fondue, one shared page and locks: libunwind is there", 1, 5, { "shared" },
+		EMPTY },
 	[THREAD_EMPTY] = { "empty preload, two threads", 2, 3, { "global", "thread" },
 		THREAD_EMPTY },
 	[THREAD] = { "fondue, one shared page, two threads", 1, 4, { "shared", "thread" },
@@ -129,7 +131,7 @@ int main(int argc, char **argv)
 {
 	static struct results results;
 
-	if (argc != 5)
+	if (argc != 6)
 		return EXIT_FAILURE;
 	for (unsigned i = 0; i < VARIANTS; i++)
 		results.call[i] = results.whole[i] = (struct samples){

@@ -8,9 +8,11 @@
  * of the kernel's to take down what both have mapped. The peer is an empty preload, since
  * finding, mapping and linking one more file is the loader's price and not fondue's. A
  * program with nothing annotated must hardly notice; those that share are there to see
- * what they pay, down to a gigabyte of zeros which must cost neither time nor memory.
+ * what they pay, down to a gigabyte of zeros which must cost neither time nor memory. With
+ * locks it is libunwind that is loaded, for reports that may have to be made; not where
+ * FONDUE_HOLD_MS=0 says that there will be none.
  *
- * Usage: bench-start LIBFONDUE EMPTY SUBJECT SUBJECT_PAGE SUBJECT_ZERO
+ * Usage: bench-start LIBFONDUE EMPTY SUBJECT SUBJECT_PAGE SUBJECT_ZERO SUBJECT_LOCKS
  */
 #include "launch.h"
 #include "table.h"
@@ -18,7 +20,7 @@
 #define TURNS	     4000
 #define MEMORY_TURNS 100
 
-enum { PLAIN, EMPTY, UNUSED, PAGE_EMPTY, PAGE, ZERO_EMPTY, ZERO, VARIANTS };
+enum { PLAIN, EMPTY, UNUSED, PAGE_EMPTY, PAGE, ZERO_EMPTY, ZERO, LOCKS, LOCKS_QUIET, VARIANTS };
 
 static const struct variant {
 	const char *name;
@@ -32,6 +34,8 @@ static const struct variant {
 	[PAGE] = { "one page shared, fondue", 1, 4, PAGE_EMPTY },
 	[ZERO_EMPTY] = { "1 GiB of zeros shared, empty preload", 2, 5, ZERO_EMPTY },
 	[ZERO] = { "1 GiB of zeros shared, fondue", 1, 5, ZERO_EMPTY },
+	[LOCKS] = { "one page with a lock, fondue", 1, 6, PAGE },
+	[LOCKS_QUIET] = { "one page with a lock, fondue, FONDUE_HOLD_MS=0", 1, 6, PAGE },
 };
 
 static char **environments[VARIANTS];
@@ -108,12 +112,13 @@ int main(int argc, char **argv)
 {
 	static struct samples samples[VARIANTS];
 
-	if (argc != 6)
+	if (argc != 7)
 		return EXIT_FAILURE;
 	for (unsigned i = 0; i < VARIANTS; i++) {
 		samples[i].name = variants[i].name;
-		environments[i] = preloading(
-			variants[i].preload ? argv[variants[i].preload] : NULL);
+		environments[i] = preloading_with(
+			variants[i].preload ? argv[variants[i].preload] : NULL,
+			i == LOCKS_QUIET ? "FONDUE_HOLD_MS=0" : NULL);
 	}
 	stay_on_this_processor();
 	for (unsigned turn = rounds(TURNS); turn > 0; turn--) {

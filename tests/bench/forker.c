@@ -3,8 +3,9 @@
  * forker.c - a process that forks when asked, and tells how long it took
  *
  * Built several times: with FORKER_BYTES of memory in a global, annotated when
- * FORKER_SHARED is defined. Every page of it is written before the first question, as in
- * a program that has been working for a while. An argument asks for another kind of
+ * FORKER_SHARED is defined, in an object that uses locks if FORKER_LOCKS is. Every page of it
+ * is written before the first question, as in a program that has been working for a while.
+ * An argument asks for another kind of
  * memory: "arena", an explicit MAP_SHARED mapping as programs make that do without
  * fondue; "huge", the global on huge pages, which have small page tables; "shared", none
  * other, but the program is to fail if the global is not shared. A second argument has it
@@ -16,6 +17,9 @@
 
 #include "forker.h"
 
+#ifdef FORKER_LOCKS
+#include <fondue/spinlock.h>
+#endif
 #ifdef FORKER_SHARED
 #include <fondue/shared.h>
 #else

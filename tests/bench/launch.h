@@ -35,7 +35,7 @@ static inline void stay_on_this_processor(void)
  * loader only grumbles when there is no such file, and a runtime that refuses to share
  * lets the program run on; neither must be measured as if all were well.
  */
-static inline char **preloading(const char *library)
+static inline char **preloading_with(const char *library, const char *variable)
 {
 	unsigned count = 0, kept = 0;
 	char **env;
@@ -44,16 +44,23 @@ static inline char **preloading(const char *library)
 		bench_fail(library);
 	while (environ[count])
 		count++;
-	env = calloc(count + 3, sizeof(*env));
+	env = calloc(count + 4, sizeof(*env));
 	if (!env)
 		bench_fail("calloc");
 	for (unsigned i = 0; i < count; i++)
 		if (strncmp(environ[i], "LD_PRELOAD=", strlen("LD_PRELOAD=")) != 0)
 			env[kept++] = environ[i];
 	env[kept++] = (char *)"FONDUE_STRICT=1"; /* refused: no program */
+	if (variable)
+		env[kept++] = (char *)variable;
 	if (library && asprintf(&env[kept], "LD_PRELOAD=%s", library) < 0)
 		bench_fail("asprintf");
 	return env;
+}
+
+static inline char **preloading(const char *library)
+{
+	return preloading_with(library, NULL);
 }
 
 static inline pid_t spawn(

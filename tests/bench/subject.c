@@ -35,6 +35,12 @@ FONDUE_SHARED struct page data[SUBJECT_DATA_PAGES] = {
 };
 #endif
 
+#ifdef SUBJECT_LOCKS
+#include <fondue/spinlock.h>
+
+FONDUE_SHARED fondue_spinlock_t lock;
+#endif
+
 #ifdef SUBJECT_ZERO_BYTES
 #include <fondue/shared.h>
 
