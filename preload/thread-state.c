@@ -15,22 +15,23 @@
 #include "log.h"
 #include "text.h"
 
-/* Read the beginning of a file. Return: its length; 0 when it cannot be read. */
-static size_t read_start(const char *path, char *text, size_t size)
+/* Read the beginning of a file. Return: its length, or negative. */
+static long read_start(const char *path, char *text, size_t size)
 {
 	long fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	long len;
 
+	text[0] = '\0';
 	if (fd < 0)
-		return 0;
+		return fd;
 	len = sys_call(SYS_read, fd, text, size - 1);
 	(void)sys_call(SYS_close, fd);
-	len = len < 0 ? 0 : len;
-	text[len] = '\0';
+	if (len >= 0)
+		text[len] = '\0';
 	return len;
 }
 
-static size_t read_about(pid_t pid, pid_t tid, const char *what, char *text, size_t size)
+static long read_about(pid_t pid, pid_t tid, const char *what, char *text, size_t size)
 {
 	char path[64];
 
@@ -73,7 +74,7 @@ static void name_call(pid_t pid, pid_t tid, char *text, size_t size)
 	unsigned digit;
 
 	text[0] = '\0';
-	if (!read_about(pid, tid, "syscall", line, sizeof(line)))
+	if (read_about(pid, tid, "syscall", line, sizeof(line)) <= 0)
 		return;
 	if (line[0] < '0' || line[0] > '9')
 		return; /* "running", or -1: not in a call */
@@ -126,22 +127,28 @@ static void make_printable(char *text)
 			*text = '?';
 }
 
+/* That its state cannot be read. */
+static const char *what_it_means(long error)
+{
+	if (error == -ENOENT || error == -ESRCH)
+		return "gone";
+	return "in a state that may not be seen from here";
+}
+
 void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
 {
 	char stat[512], call[48];
-	size_t len = read_about(pid, tid, "stat", stat, sizeof(stat));
-	size_t name = read_about(pid, tid, "comm", ret_state->comm, sizeof(ret_state->comm));
-	char state = state_in(stat, len);
+	long len = read_about(pid, tid, "stat", stat, sizeof(stat));
+	long name = read_about(pid, tid, "comm", ret_state->comm, sizeof(ret_state->comm));
+	char state = len > 0 ? state_in(stat, len) : '\0';
 
-	ret_state->is_there = len != 0;
-	if (name && ret_state->comm[name - 1] == '\n')
+	ret_state->is_there = len > 0;
+	if (name > 0 && ret_state->comm[name - 1] == '\n')
 		ret_state->comm[name - 1] = '\0';
-	if (!name)
-		ret_state->comm[0] = '\0';
 	make_printable(ret_state->comm);
 	name_call(pid, tid, call, sizeof(call));
 	log_format(ret_state->doing, sizeof(ret_state->doing), "%s%s",
-		len ? word_for(state) : "gone", state == 'R' ? "" : call);
+		len > 0 ? word_for(state) : what_it_means(len), state == 'R' ? "" : call);
 }
 
 bool thread_proc_is_ours(void)

@@ -28,6 +28,8 @@
 static const struct option options[] = {
 	{ "log", required_argument, NULL, 'l' },
 	{ "hold-ms", required_argument, NULL, 'm' },
+	{ "report-dir", required_argument, NULL, 'd' },
+	{ "report-format", required_argument, NULL, 'f' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -43,22 +45,32 @@ static void set(const char *name, const char *value)
 }
 
 /* The program may change its directory before the first message. */
-static bool set_log(const char *file)
+static bool set_path(const char *name, const char *option, const char *path)
 {
 	char *directory;
 
-	if (*file == '/') {
-		set("FONDUE_LOG", file);
+	if (*path == '/') {
+		set(name, path);
 		return true;
 	}
-	directory = *file ? getcwd(NULL, 0) : NULL;
+	directory = *path ? getcwd(NULL, 0) : NULL;
 	if (!directory) {
-		say("run: --log=%s: %s", file,
-			*file ? strerror(errno) : "it has no name");
+		say("run: %s=%s: %s", option, path,
+			*path ? strerror(errno) : "it has no name");
 		return false;
 	}
-	set("FONDUE_LOG", memory_format("%s/%s", directory, file));
+	set(name, memory_format("%s/%s", directory, path));
 	free(directory);
+	return true;
+}
+
+static bool set_format(const char *format)
+{
+	if (strcmp(format, "text") && strcmp(format, "json")) {
+		say("run: --report-format=%s: it is text or json", format);
+		return false;
+	}
+	set("FONDUE_REPORT_FORMAT", format);
 	return true;
 }
 
@@ -203,32 +215,39 @@ static int start(char **argv)
 	return cannot_run(argv[0], path);
 }
 
+/* Return: false: it does not make sense, and that has been said. */
+static bool obey(int option, const char *value)
+{
+	switch (option) {
+	case 'l':
+		return set_path("FONDUE_LOG", "--log", value);
+	case 'd':
+		return set_path("FONDUE_REPORT_DIR", "--report-dir", value);
+	case 'f':
+		return set_format(value);
+	case 'm':
+		return set_hold_ms(value);
+	case 's':
+		set("FONDUE_STRICT", "1");
+		return true;
+	default:
+		set("FONDUE_VERBOSE", "1");
+		return true;
+	}
+}
+
 static int run(int argc, char **argv)
 {
 	int option;
 
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		switch (option) {
-		case 'l':
-			if (!set_log(optarg))
-				return STATUS_RUN_FAILED;
-			break;
-		case 'm':
-			if (!set_hold_ms(optarg))
-				return STATUS_RUN_FAILED;
-			break;
-		case 's':
-			set("FONDUE_STRICT", "1");
-			break;
-		case 'v':
-			set("FONDUE_VERBOSE", "1");
-			break;
-		case 'h':
+		if (option == 'h')
 			return command_help(&command_run);
-		default:
+		if (option == '?' || option == ':')
 			return command_misused(&command_run, option, argv);
-		}
+		if (!obey(option, optarg))
+			return STATUS_RUN_FAILED;
 	}
 	if (optind == argc) {
 		say("run: which program? see `fondue run --help`");
@@ -241,12 +260,15 @@ const struct command command_run = {
 	.name = "run",
 	.run = run,
 	.summary = "run a program with its annotated variables shared",
-	.help = "[--hold-ms=N] [--log=FILE] [--strict] [--verbose] [--] PROGRAM ARG...\n\n"
+	.help = "[OPTION]... [--] PROGRAM ARG...\n\n"
 		"Preload libfondue.so and execute PROGRAM in place of this command.\n\n"
-		"  --hold-ms=N  report locks held longer than N ms (FONDUE_HOLD_MS); 0: none\n"
-		"  --log=FILE   append the messages of the runtime to FILE (FONDUE_LOG)\n"
-		"  --strict     rather not run than run private (FONDUE_STRICT=1)\n"
-		"  --verbose    say what is shared (FONDUE_VERBOSE=1)\n\n"
+		"  --hold-ms=N        report locks held longer than N ms (FONDUE_HOLD_MS); 0: none\n"
+		"  --log=FILE         append the messages of the runtime to FILE (FONDUE_LOG)\n"
+		"  --report-dir=DIR   keep reports there for `fondue report` (FONDUE_REPORT_DIR)\n"
+		"  --report-format=F  reports for people, text, or programs, json\n"
+		"                     (FONDUE_REPORT_FORMAT)\n"
+		"  --strict           rather not run than run private (FONDUE_STRICT=1)\n"
+		"  --verbose          say what is shared (FONDUE_VERBOSE=1)\n\n"
 		"Exit status: PROGRAM's own; 127 it is not found, or strict and not\n"
 		"shared; 126 it cannot be executed; 125 this command failed.\n",
 	.usage_status = STATUS_RUN_FAILED,

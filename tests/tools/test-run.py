@@ -78,6 +78,10 @@ def options(shop):
     test("--verbose sets FONDUE_VERBOSE", see("--verbose")[2] == "1")
     ran = shop.fondue("run", "--hold-ms=250", plain, "FONDUE_HOLD_MS")
     test("--hold-ms sets FONDUE_HOLD_MS", ran.stdout == "250\n", show(ran))
+    ran = shop.fondue("run", "--report-dir=reports", "--report-format", "json", plain,
+                      "FONDUE_REPORT_DIR", "FONDUE_REPORT_FORMAT")
+    test("--report-dir is made absolute, --report-format set",
+         ran.stdout == f"{shop.path('reports')}\njson\n", show(ran))
     test("what is set in the environment stays",
          see(environment={"FONDUE_STRICT": "0", "FONDUE_LOG": "l"}) == ["l", "0", "(unset)"])
     count = shop.program("count", COUNT)
@@ -91,6 +95,8 @@ def options(shop):
     for words, said in [((), "which program"), (("--frob", plain), "--frob"),
                         (("-z", plain), "-z"), (("--log",), "needs an argument"),
                         (("--log=", plain), "--log="),
+                        (("--report-dir=", plain), "--report-dir="),
+                        (("--report-format=xml", plain), "text or json"),
                         (("--hold-ms=soon", plain), "--hold-ms=soon"),
                         (("--hold-ms=-1", plain), "--hold-ms=-1"),
                         (("--hold-ms=1000000001", plain), "milliseconds")]:
