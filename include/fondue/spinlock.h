@@ -397,6 +397,9 @@ extern void fondue_tsan_release_(void *) __asm__("__tsan_release");
 #define FONDUE_RELEASING_(lock) (void)(lock)
 #endif
 
+/* Of a call that has become a jump the runtime would see the caller's caller: no place at all. */
+#define FONDUE_NO_JUMP_(result) __asm__ volatile("" : "+r"(result))
+
 FONDUE_INLINE_ int fondue_spin_lock_until_(
 	fondue_spinlock_t *lock, const struct timespec *deadline)
 {
@@ -407,6 +410,7 @@ FONDUE_INLINE_ int fondue_spin_lock_until_(
 	if (!FONDUE_SELF_AT_)
 		return fondue_plain_lock_(lock, deadline);
 	result = FONDUE_SPIN_CALLS_->lock(lock, deadline);
+	FONDUE_NO_JUMP_(result);
 	FONDUE_ACQUIRED_(lock);
 	return result;
 }
@@ -468,6 +472,7 @@ FONDUE_INLINE_ int fondue_spin_trylock(fondue_spinlock_t *lock)
 	if (!FONDUE_SELF_AT_)
 		return fondue_plain_trylock_(lock);
 	result = FONDUE_SPIN_CALLS_->trylock(lock);
+	FONDUE_NO_JUMP_(result);
 	FONDUE_ACQUIRED_(lock);
 	return result;
 }
