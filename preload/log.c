@@ -85,8 +85,8 @@ static void put_char(struct line *line, char c)
 static void put_string(struct line *line, const char *s)
 {
 	for (s = s ? s : "?"; *s; s++)
-		/* a file name may hold a newline; a message is one line */
-		put_char(line, *s == '\n' ? '?' : *s);
+		/* a file name may hold anything; a message is one line, and no terminal obeys it */
+		put_char(line, (unsigned char)*s < ' ' || *s == 0x7f ? '?' : *s);
 }
 
 static void put_number(struct line *line, unsigned long value, unsigned base)
