@@ -9,6 +9,7 @@
  * for addresses are nobody else's business.
  */
 #include <fcntl.h>
+#include <stdatomic.h>
 
 #include "config.h"
 #include "deliver.h"
@@ -24,9 +25,24 @@ static bool write_record(const char *path, const struct log_text *text)
 
 	if (fd < 0)
 		return false;
-	done = sys_call(SYS_write, fd, text->bytes, text->len);
+	done = log_write(fd, text->bytes, text->len);
 	(void)sys_call(SYS_close, fd);
-	return done == (long)text->len;
+	if (done == (long)text->len)
+		return true;
+	/* half a record is none, and the name was nobody's before */
+	(void)sys_call(SYS_unlinkat, AT_FDCWD, path, 0);
+	return false;
+}
+
+/* Once: what is wrong with the directory will be wrong with the next record, too. */
+static void complain(const char *path)
+{
+	static atomic_bool said;
+
+	if (!atomic_exchange(&said, true))
+		log_line("%s: a record of a report cannot be written; FONDUE_REPORT_DIR has to "
+			 "name a directory that this process may write to",
+			path);
 }
 
 /* With the time in its name: the number of a process comes again. */
@@ -41,23 +57,35 @@ static void keep(struct report *report, const struct log_text *text)
 		(unsigned long)(report->wall_ns / 1000000000));
 	if (write_record(report->record, text))
 		return;
-	log_line("%s: a record of a report cannot be written; FONDUE_REPORT_DIR has to name a "
-		 "directory that this process may write to", report->record);
+	complain(report->record);
 	report->record[0] = '\0';
 }
 
 typedef bool put(const struct report *report, unsigned frames, struct log_text *text);
 
-/* With as many frames as there is room for. */
-static void put_into_words(put *words, const struct report *report, struct log_text *text)
+/* With as many frames as there is room for. Return: false: there is none even without. */
+static bool put_frames(put *words, const struct report *report, struct log_text *text)
 {
 	unsigned frames = BACKTRACE_MAX;
 
 	for (; text->len = 0, !words(report, frames, text) && frames; frames /= 2)
 		;
-	if (text->len < text->max)
+	return text->len < text->max;
+}
+
+/* Half an object is none: with as many threads as there is room for, and how many are not told. */
+static void put_object(struct report *report, struct log_text *text)
+{
+	report->left_out = 0;
+	while (!put_frames(report_json, report, text) && report->left_out < report->count)
+		report->left_out += (report->count - report->left_out + 1) / 2;
+}
+
+/* The last line is whole, and says that it is not the last. */
+static void put_lines(const struct report *report, struct log_text *text)
+{
+	if (put_frames(report_text, report, text))
 		return;
-	/* even so: the last line is whole, and says that it is not the last */
 	while (text->len > text->max - 8 || (text->len && text->bytes[text->len - 1] != '\n'))
 		text->len--;
 	log_add(text, "  ...");
@@ -69,14 +97,14 @@ void deliver(struct report *report, char *bytes, size_t size)
 	struct log_text text = { .bytes = bytes, .max = size };
 
 	if (config.report_dir) {
-		put_into_words(report_json, report, &text);
+		put_object(report, &text);
 		keep(report, &text);
 	}
 	if (config.report_format == REPORT_FORMAT_JSON) {
-		put_into_words(report_json, report, &text);
+		put_object(report, &text);
 	} else {
 		text.max = LOG_TEXT_MAX;
-		put_into_words(report_text, report, &text);
+		put_lines(report, &text);
 	}
 	log_say(&text);
 }

@@ -63,6 +63,7 @@ struct report {
 	unsigned waiting;    /* all, also those that are no party */
 	const char *ending;  /* of REPORT_OVER: "released", "passed on" */
 	char record[4096 + 64]; /* file that it is kept in; "": none */
+	unsigned left_out;   /* of the parties, the last: there is no room to tell of them */
 	unsigned count;
 	struct party parties[PARTIES_MAX];
 	struct places *places; /* of this process */

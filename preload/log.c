@@ -189,11 +189,7 @@ static size_t piece_for(int fd, size_t len)
 	return LOG_TEXT_MAX;
 }
 
-/*
- * Write without a signal of ours reaching the host, and without losing one of its own. Return:
- * how much; 0 or less: no more of it.
- */
-static long write_quietly(int fd, const char *text, size_t len)
+long log_write(int fd, const char *text, size_t len)
 {
 	unsigned long block = SIGNALS_OF_WRITE, ours = 0, saved, pending = 0;
 	struct timespec now = { 0 };
@@ -219,7 +215,7 @@ static void write_all(int fd, const char *text, size_t len)
 	size_t piece = piece_for(fd, len);
 
 	while (len) {
-		long done = write_quietly(fd, text, piece < len ? piece : len);
+		long done = log_write(fd, text, piece < len ? piece : len);
 
 		if (done <= 0)
 			return;

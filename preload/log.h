@@ -40,3 +40,11 @@ void log_begin(struct log_text *text);
 void log_add(struct log_text *text, const char *format, ...) FONDUE_PRINTF(2, 3);
 void log_end_line(struct log_text *text);
 void log_say(const struct log_text *text);
+
+/*
+ * log_write() - write without a signal of ours reaching the host, and without losing one of its
+ * own
+ *
+ * Return: how much; 0: it would have taken too long; negative: the error.
+ */
+long log_write(int fd, const char *text, size_t len);

@@ -194,9 +194,11 @@ static void add_parties(struct log_text *text, const char *key, const struct rep
 {
 	add_key(text, key);
 	log_add(text, "[");
-	for (unsigned i = first; i < report->count; i++)
+	for (unsigned i = first; i < report->count - report->left_out; i++)
 		add_party(text, NULL, &report->parties[i], frames);
 	log_add(text, "]");
+	if (report->left_out)
+		add_number(text, "left_out", report->left_out);
 }
 
 static void add_held(struct log_text *text, const struct report *report, unsigned frames)
