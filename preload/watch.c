@@ -273,6 +273,8 @@ static uint64_t held_in_circle(const struct waiter *w, const struct cycle *cycle
 	again = told_claim(&lasting, w->me->number, w->now, &count);
 	if (again)
 		return again;
+	/* for who gets it, should the circle break */
+	told_keep_since(lasting.word, relaxed(&latest->seen_since));
 	report_deadlock(w, cycle);
 	return told_done(&lasting, w->me->number, w->now, count);
 }
@@ -314,6 +316,7 @@ static uint64_t held(const struct waiter *w)
 	again = told_claim(&lasting, w->me->number, w->now, &count);
 	if (again)
 		return again;
+	told_keep_since(w->seen, w->seen_since);
 	report_held(w, count, since_ns(told_next(&lasting, w->now, count), w->now));
 	return told_done(&lasting, w->me->number, w->now, count);
 }
