@@ -192,32 +192,42 @@ static void fill_held(void *arg)
 	act(work);
 }
 
-/* The program wants to be told what was reported. On its own stack: it may do what it likes. */
-static void call_back(const struct waiter *w, const struct work *work)
+/*
+ * The program wants to be told what was reported. On its own stack: it may do what it likes. If
+ * it waits for a lock in there, for too long, that is reported, but not told it again.
+ */
+static void call_back(const struct fondue_hold *hold)
 {
+	static __thread bool is_inside __attribute__((tls_model("initial-exec")));
 	fondue_hold_callback *callback =
 		atomic_load_explicit(&wait_watch.callback, memory_order_acquire);
-	const struct party *owner = &work->report.parties[0];
-	struct fondue_hold hold = { .size = sizeof(hold), .lock = w->lock, .pid = owner->pid,
-		.tid = owner->tid, .held_ms = work->report.held_ns / 1000000,
-		.waiting = work->report.waiting };
 
-	if (callback)
-		callback(&hold, wait_watch.callback_arg);
+	if (!callback || is_inside)
+		return;
+	is_inside = true;
+	callback(hold, wait_watch.callback_arg);
+	is_inside = false;
 }
 
-static void report_held(const struct waiter *w, unsigned count, uint64_t next_ns)
+/* Return: false: not this time. */
+static bool report_held(
+	const struct waiter *w, unsigned count, uint64_t next_ns, struct fondue_hold *ret_hold)
 {
 	struct work *work = begin(REPORT_HELD, (uintptr_t)w->lock);
+	const struct party *owner;
 
 	if (!work)
-		return;
+		return false;
 	work->waiter = w;
 	work->report.next_ns = next_ns;
 	work->asks_for_core = config.hold_action == HOLD_ACTION_CORE && count == 0;
 	aside_call(fill_held, work, work->stack + STACK_SIZE);
-	call_back(w, work);
+	owner = &work->report.parties[0];
+	*ret_hold = (struct fondue_hold){ .size = sizeof(*ret_hold), .lock = w->lock,
+		.pid = owner->pid, .tid = owner->tid,
+		.held_ms = work->report.held_ns / 1000000, .waiting = work->report.waiting };
 	(void)sys_call(SYS_munmap, work, sizeof(*work));
+	return true;
 }
 
 /* What each member wants, its predecessor... the next one holds. */
@@ -305,9 +315,11 @@ static uint64_t held(const struct waiter *w)
 {
 	const struct lasting lasting = {
 		.word = w->seen, .since = w->seen_since, .limit_ns = w->limit };
+	struct fondue_hold hold;
 	struct cycle cycle;
 	unsigned count = 0;
 	uint64_t again;
+	bool is_said;
 
 	if (word_slot(w->seen) == SLOT_ANONYMOUS || w->me->number == SLOT_ANONYMOUS)
 		return UINT64_MAX; /* nothing is known of it, or nobody could tell others */
@@ -317,8 +329,12 @@ static uint64_t held(const struct waiter *w)
 	if (again)
 		return again;
 	told_keep_since(w->seen, w->seen_since);
-	report_held(w, count, since_ns(told_next(&lasting, w->now, count), w->now));
-	return told_done(&lasting, w->me->number, w->now, count);
+	is_said = report_held(
+		w, count, since_ns(told_next(&lasting, w->now, count), w->now), &hold);
+	again = told_done(&lasting, w->me->number, w->now, count);
+	if (is_said)
+		call_back(&hold);
+	return again;
 }
 
 static void fill_over(void *arg)
