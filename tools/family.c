@@ -7,8 +7,11 @@
  * is read than what is used: the header, and the slots that have been somebody's.
  *
  * A slot is copied while its thread writes, word by word: two copies that agree are taken
- * for the truth. Its thread lives if its life (preload/registry.c) has an owner, the very
- * thread whose number stands in the slot; the kernel takes that away when it ends.
+ * for the truth. What it holds may be another lock each time; so it is asked of each by
+ * itself, and the place where a lock was taken counts if both copies have it beside that lock.
+ *
+ * A slot's thread lives if its life (preload/registry.c) has an owner, the very thread whose
+ * number stands in the slot; the kernel takes that away when it ends.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -180,20 +183,40 @@ static enum life life_of(const struct family *family, const struct slot *slot)
 static struct thread describe(
 	const struct family *family, uint32_t number, const struct slot *slot)
 {
-	return (struct thread){
+	struct thread thread = {
 		.number = number,
 		.life = life_of(family, slot),
 		.incarnation = slot->holder.incarnation,
 		.pid = (pid_t)slot->pid,
 		.tid = (pid_t)slot->tid,
 		.namespace = slot->namespace,
-		.holds = slot->holder.lock,
+		.holds = { { slot->holder.lock, slot->holder.site.pc } },
 		.more = slot->holder.more,
 		.wants = slot->wants,
 		.wants_since = slot->wants_since,
 		.seen = slot->seen,
 		.seen_since = slot->seen_since,
 	};
+
+	for (unsigned i = 0; i < NESTED_MAX; i++)
+		thread.holds[1 + i] = (struct hold){ slot->nested[i].lock, slot->nested[i].pc };
+	return thread;
+}
+
+static void forget_doubtful(const struct thread *before, struct thread *thread)
+{
+	for (unsigned i = 0; i < HOLDS; i++)
+		if (thread->holds[i].lock != before->holds[i].lock ||
+			thread->holds[i].pc != before->holds[i].pc)
+			thread->holds[i].pc = 0;
+}
+
+uint64_t thread_took_at(const struct thread *thread, uint64_t lock)
+{
+	for (unsigned i = 0; i < HOLDS; i++)
+		if (thread->holds[i].lock == lock)
+			return thread->holds[i].pc;
+	return 0;
 }
 
 bool thread_is_same(const struct thread *a, const struct thread *b)
@@ -223,9 +246,11 @@ bool family_thread(const struct family *family, uint32_t number, struct thread *
 			return false;
 		*ret = describe(family, number, &slot);
 		if (agree(&before, ret))
-			return true;
+			break;
 	}
-	ret->wants = 0;
+	if (!agree(&before, ret))
+		ret->wants = 0;
+	forget_doubtful(&before, ret);
 	return true;
 }
 
@@ -241,6 +266,7 @@ static bool read_batch(
 		struct thread before = describe(family, first + i, &one[i]);
 
 		threads[i] = describe(family, first + i, &two[i]);
+		forget_doubtful(&before, &threads[i]);
 		if (!agree(&before, &threads[i]) &&
 			!family_thread(family, first + i, &threads[i]))
 			return false;

@@ -33,6 +33,14 @@ enum life {
 	LIFE_OVER,
 };
 
+/* Of the locks that a slot names the first is its holder's, the others are nested in that. */
+#define HOLDS (1 + NESTED_MAX)
+
+struct hold {
+	uint64_t lock; /* that it holds, is about to take or has just released; 0: none */
+	uint64_t pc;   /* where it was taken, as in struct fondue_site; 0: not known */
+};
+
 /* What a slot tells of its thread, as it was at one instant. Times in ns, CLOCK_MONOTONIC. */
 struct thread {
 	uint32_t number; /* of the slot */
@@ -41,8 +49,8 @@ struct thread {
 	pid_t pid;	      /* as it numbers itself, in its pid namespace */
 	pid_t tid;
 	uint64_t namespace; /* inode of that; 0: not known */
-	uint64_t holds;	    /* a lock that it holds, is about to take or has just released */
-	uint32_t more;	    /* so many others it holds */
+	struct hold holds[HOLDS];
+	uint32_t more;	    /* so many it holds besides the first, named here or not */
 	uint64_t wants;	    /* the lock that it waits for; 0: none, or it changed all the time */
 	uint64_t wants_since;
 	uint32_t seen; /* the word of that lock, so since at least: */
@@ -54,6 +62,9 @@ bool family_thread(const struct family *family, uint32_t number, struct thread *
 
 /* Those of all slots below @used, by number. Return: NULL, or to be freed. */
 struct thread *family_threads(const struct family *family, uint32_t used);
+
+/* Where it took the lock that is at @lock for it; 0: that is not known. */
+uint64_t thread_took_at(const struct thread *thread, uint64_t lock);
 
 /* Is it the same, in the same life? */
 bool thread_is_same(const struct thread *a, const struct thread *b);

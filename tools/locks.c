@@ -153,7 +153,7 @@ static void find_unnamed(struct snapshot *snapshot, const struct round *first)
 		const struct lock *lock = &snapshot->locks[i];
 
 		if (lock->owner < snapshot->used &&
-			lock->address != snapshot->threads[lock->owner].holds)
+			lock->address != snapshot->threads[lock->owner].holds[0].lock)
 			found[lock->owner]++;
 	}
 	for (uint32_t i = SLOT_FIRST; i < snapshot->used && i < first->used; i++) {

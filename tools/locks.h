@@ -48,7 +48,7 @@ struct lock {
 };
 #define LOCK_NONE SIZE_MAX
 
-/* A thread holds locks of which its slot says only how many they are. */
+/* A thread holds more locks than its slot has room to name, and nobody waits for these. */
 struct unnamed {
 	struct thread thread;
 	uint32_t count;

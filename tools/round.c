@@ -2,14 +2,15 @@
 /*
  * round.c - which locks there are, and whose
  *
- * Nobody keeps a list of locks. What is known of is what slots name: the lock that a thread
- * holds, is about to take or has just released, and the lock that it waits for. Who owns a
- * lock says only the lock itself: its word is read, then the slot that it names, then the
- * word once more. An owner counts if the word has stayed and the slot says of itself that
- * it holds something.
+ * Nobody keeps a list of locks. What is known of is what slots name: the locks that a thread
+ * holds, one inside the other, is about to take or has just released, and the lock that it
+ * waits for. Who owns a lock says only the lock itself: its word is read, then the slot that
+ * it names, then the word once more. An owner counts if the word has stayed and the slot says
+ * of itself that it holds something.
  *
  * What a dead slot names may have been freed and used for something else since; it is
- * a lock as long as its word names that slot.
+ * a lock as long as its word names that slot. The same is asked of nested locks, which are
+ * named when they are taken, and not before.
  */
 #include <stdlib.h>
 
@@ -25,7 +26,8 @@ struct mention {
 	struct key key;
 	const struct view *view;
 	uint64_t address;
-	const struct thread *waiter; /* NULL: it is not waited for */
+	const struct thread *thread;
+	enum mentioned { MAY_HOLD, HOLDS_IT, WAITS } as;
 };
 
 struct taking {
@@ -37,10 +39,18 @@ struct taking {
 	size_t count;
 };
 
-static void mention(struct taking *taking, const struct thread *thread, uint64_t address,
-	const struct thread *waiter)
+static bool names(const struct mention *it)
 {
-	struct mention it = { .address = address, .waiter = waiter };
+	uint32_t word;
+
+	return view_read_word(it->view, it->address, &word) &&
+	       word_slot(word) == it->thread->number;
+}
+
+static void mention(struct taking *taking, const struct thread *thread, uint64_t address,
+	enum mentioned as)
+{
+	struct mention it = { .address = address, .thread = thread, .as = as };
 	struct member member;
 
 	if (!address)
@@ -49,19 +59,11 @@ static void mention(struct taking *taking, const struct thread *thread, uint64_t
 	it.view = views_of(taking->views, &member);
 	/* others see his shared memory as he does, but not what is his own */
 	if (!view_key(it.view, address, &it.key) ||
-		(it.key.device == KEY_PRIVATE && it.view->pid != member.pid))
+		(it.key.device == KEY_PRIVATE && it.view->pid != member.pid) ||
+		(as == HOLDS_IT && !names(&it)))
 		return;
 	taking->list = memory_grow(taking->list, taking->count, sizeof(it));
 	taking->list[taking->count++] = it;
-}
-
-static void mention_last(struct taking *taking, const struct thread *dead)
-{
-	uint32_t word;
-
-	if (dead->holds && view_read_word(views_own(taking->views), dead->holds, &word) &&
-		word_slot(word) == dead->number)
-		mention(taking, dead, dead->holds, NULL);
 }
 
 static void collect(struct taking *taking)
@@ -70,19 +72,16 @@ static void collect(struct taking *taking)
 
 	for (uint32_t i = SLOT_FIRST; i < round->used; i++) {
 		const struct thread *thread = &round->threads[i];
+		bool lives = thread->life == LIFE_GOES_ON;
 
-		switch (thread->life) {
-		case LIFE_NEVER:
-			break;
-		case LIFE_GOES_ON:
-			round->living++;
-			mention(taking, thread, thread->holds, NULL);
-			mention(taking, thread, thread->wants, thread);
-			break;
-		case LIFE_OVER:
-			mention_last(taking, thread);
-			break;
-		}
+		if (thread->life == LIFE_NEVER)
+			continue;
+		round->living += lives;
+		mention(taking, thread, thread->holds[0].lock, lives ? MAY_HOLD : HOLDS_IT);
+		for (unsigned j = 1; j < HOLDS; j++)
+			mention(taking, thread, thread->holds[j].lock, HOLDS_IT);
+		if (lives)
+			mention(taking, thread, thread->wants, WAITS);
 	}
 }
 
@@ -102,7 +101,7 @@ static bool judge(const struct taking *taking, struct lock *lock)
 		return false;
 	if (owner->life == LIFE_OVER)
 		lock->state = LOCK_DEAD;
-	return owner->life != LIFE_NEVER && (owner->holds || owner->more);
+	return owner->life != LIFE_NEVER && (owner->holds[0].lock || owner->more);
 }
 
 static bool look(const struct taking *taking, struct lock *lock)
@@ -152,8 +151,8 @@ static void add_lock(struct taking *taking, const struct mention *first, size_t 
 	}
 	for (size_t i = 0; i < count; i++)
 		/* its owner has it by now, and has not said so yet */
-		if (first[i].waiter && first[i].waiter->number != lock.owner)
-			add_waiter(&lock, first[i].waiter);
+		if (first[i].as == WAITS && first[i].thread->number != lock.owner)
+			add_waiter(&lock, first[i].thread);
 	if (!is_there || (!lock.waiter_count && !lock.owner)) {
 		free(lock.waiters);
 		return;

@@ -261,7 +261,7 @@ static void print_unnamed(const struct snapshot *snapshot, const struct unnamed 
 	printf(member.is_dead ? ": died holding %u more, or about to take it" :
 				": holds %u more",
 		unnamed->count);
-	printf("; which, can be told only when somebody waits\n");
+	printf(", which its slot does not name; such are listed when somebody waits\n");
 }
 
 static void print_head(const struct snapshot *snapshot)

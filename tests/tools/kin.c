@@ -6,7 +6,7 @@
  *
  *	hold A		takes it, and keeps it
  *	spin A		takes it, and keeps it, running
- *	nest A B	takes both, and keeps them
+ *	nest A B	takes those from A to B, one inside the other, and keeps them
  *	wait A		takes it, and gives it back
  *	queue A		takes it, and keeps it
  *	cross A B	takes A; when told to `go`, B
@@ -152,8 +152,8 @@ static void play(const char *word, int a, int b)
 
 	if (!strcmp(word, "hold") || !strcmp(word, "nest")) {
 		take(a);
-		if (*word == 'n')
-			take(b);
+		while (*word == 'n' && a < b)
+			take(++a);
 		keep();
 	} else if (!strcmp(word, "spin")) {
 		take(a);

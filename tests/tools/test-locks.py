@@ -201,21 +201,45 @@ def dead_owner(shop):
 def many_locks(shop):
     with Kin(shop) as kin:
         holders = {8 * number: kin.do("hold", number) for number in range(2, 200)}
-        nested = kin.do("nest", 300, 301)
         document = kin.look()
         found = {lock["offset"]: owner(lock) for lock in document["locks"]}
-        test("a nested lock that nobody waits for is counted, not guessed",
-             [(each["pid"], each["locks"]) for each in document["unnamed"]] == [(nested, 1)]
-             and f'pid {nested} "kin": holds 1 more' in kin.text().stdout, document["unnamed"])
-        test("199 locks, each with its owner, in the order of their addresses",
-             found == {**holders, 2400: nested} and list(found) == sorted(found), found)
-        kin.do("wait", 301)
+        test("198 locks, each with its owner, in the order of their addresses",
+             found == holders and list(found) == sorted(found), found)
+        kin.do("wait", 150)
         document = kin.waiting(1)
-        test("waited for, it is named, and comes first", owner(at(document, "table", 2408))
-             == nested == owner(at(document, "table", 2400)) and not document["unnamed"]
-             and document["locks"][0]["offset"] == 2408 and len(document["locks"]) == 200,
-             document["locks"][0])
-        test("the text has a line for each", kin.text().stdout.count("\nlock ") == 200)
+        test("the one that is waited for comes first", document["locks"][0]["offset"] == 1200
+             and len(document["locks"]) == 198, document["locks"][0])
+        test("the text has a line for each", kin.text().stdout.count("\nlock ") == 198)
+
+
+@check
+def nested_locks(shop):
+    with Kin(shop) as kin:
+        few, many = kin.do("nest", 20, 22), kin.do("nest", 300, 306)
+        document, ran = kin.look(), kin.text()
+        found = {lock["offset"] // 8: owner(lock) for lock in document["locks"]}
+        test("three nested locks that nobody waits for, and of seven those that the slot names",
+             found == {**dict.fromkeys(range(20, 23), few),
+                       **dict.fromkeys(range(300, 305), many)}, document)
+        test("the others are counted, not guessed",
+             [(each["pid"], each["locks"]) for each in document["unnamed"]] == [(many, 2)]
+             and f'pid {many} "kin": holds 2 more, which its slot does not name' in ran.stdout
+             and f"pid {few} \"kin\": holds" not in ran.stdout
+             and "10 locks are held" in ran.stdout, show(ran))
+        kin.do("wait", 306)
+        document = kin.waiting(1)
+        test("waited for, such a one is listed as well", document["unnamed"][0]["locks"] == 1
+             and owner(at(document, "table", 306 * 8)) == many, document)
+        for each in few, many:
+            os.kill(each, signal.SIGKILL)
+            until(lambda: letter(each) == "Z")
+        kin.do("wait", 21)
+        document = kin.until(lambda document: not at(document, "table", 306 * 8)["owner"]
+                             and not at(document, "table", 21 * 8)["owner"])
+        found = {lock["offset"] // 8: lock["state"] for lock in document["locks"]}
+        test("of the dead the same; but not the locks that have been taken over since",
+             found == dict.fromkeys([20, 22, *range(300, 305)], "owner-died")
+             and document["unnamed"][0]["locks"] == 1, document)
 
 
 @check
