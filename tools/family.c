@@ -194,6 +194,7 @@ static struct thread describe(
 		.more = slot->holder.more,
 		.wants = slot->wants,
 		.wants_since = slot->wants_since,
+		.wants_site = slot->wants_site,
 		.seen = slot->seen,
 		.seen_since = slot->seen_since,
 	};
@@ -229,7 +230,8 @@ static bool agree(const struct thread *a, const struct thread *b)
 {
 	return thread_is_same(a, b) && a->namespace == b->namespace && a->wants == b->wants &&
 	       a->wants_since == b->wants_since && a->seen == b->seen &&
-	       a->seen_since == b->seen_since;
+	       a->seen_since == b->seen_since &&
+	       !memcmp(&a->wants_site, &b->wants_site, sizeof(a->wants_site));
 }
 
 bool family_thread(const struct family *family, uint32_t number, struct thread *ret)

@@ -53,6 +53,7 @@ struct thread {
 	uint32_t more;	    /* so many it holds besides the first, named here or not */
 	uint64_t wants;	    /* the lock that it waits for; 0: none, or it changed all the time */
 	uint64_t wants_since;
+	struct fondue_site wants_site; /* where it asks for that lock */
 	uint32_t seen; /* the word of that lock, so since at least: */
 	uint64_t seen_since;
 };

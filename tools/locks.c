@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locate.h"
 #include "memory.h"
 #include "round.h"
 
@@ -37,6 +38,14 @@ static bool has_stayed(const struct round *first, const struct lock *lock)
 	return before && before->word == lock->word && before->state == lock->state &&
 	       (lock->owner == SLOT_ANONYMOUS ||
 		       thread_is_same(&before->thread, &lock->thread));
+}
+
+/* What both have seen beside one and the same owner is where that one took it. */
+static void tell_place(const struct round *first, struct lock *lock)
+{
+	if (!has_stayed(first, lock) ||
+		round_find(first, &lock->key)->taken_at != lock->taken_at)
+		lock->taken_at = 0;
 }
 
 static int by_wait(const void *a, const void *b)
@@ -85,6 +94,7 @@ static void keep_locks(
 		if (!lock->waiter_count && !has_stayed(first, lock))
 			continue;
 		tell_since(lock);
+		tell_place(first, lock);
 		second->locks[snapshot->count++] = *lock;
 	}
 	if (snapshot->count)
@@ -195,6 +205,7 @@ bool locks_look(struct snapshot *snapshot, const struct family *family)
 	*snapshot = (struct snapshot){ .family = family };
 	snapshot->census = census_take();
 	snapshot->views = views_open(family);
+	snapshot->locator = locator_open();
 	if (round_take(&first, family, snapshot->views, snapshot->census)) {
 		nanosleep(&pause, NULL);
 		if (round_take(&second, family, snapshot->views, snapshot->census))
@@ -216,4 +227,5 @@ void locks_free(struct snapshot *snapshot)
 	free(snapshot->unnamed);
 	census_free(snapshot->census);
 	views_free(snapshot->views);
+	locator_free(snapshot->locator);
 }

@@ -40,6 +40,7 @@ struct lock {
 	uint32_t word;
 	uint32_t owner;		/* number of a slot, SLOT_ANONYMOUS, or 0 */
 	struct thread thread;	/* the owner, unless that is anonymous */
+	uint64_t taken_at;	/* code of the owner that took it; 0: not known */
 	uint64_t held_since;	/* at least; 0: nobody has seen */
 	struct thread *waiters; /* who waits longest first */
 	size_t waiter_count;
@@ -67,6 +68,7 @@ struct snapshot {
 	size_t unnamed_count;
 	struct census *census;
 	struct views *views;
+	struct locator *locator; /* see locate.h */
 };
 
 /*

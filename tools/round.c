@@ -149,6 +149,10 @@ static void add_lock(struct taking *taking, const struct mention *first, size_t 
 		lock.address = first[i].address;
 		is_there = look(taking, &lock);
 	}
+	for (size_t i = 0; i < count && lock.owner; i++)
+		/* by its address for the owner, which may be another */
+		if (first[i].as != WAITS && first[i].thread->number == lock.owner)
+			lock.taken_at = thread_took_at(&lock.thread, first[i].address);
 	for (size_t i = 0; i < count; i++)
 		/* its owner has it by now, and has not said so yet */
 		if (first[i].as == WAITS && first[i].thread->number != lock.owner)

@@ -2,6 +2,7 @@
 /*
  * show-locks-json.c - the same for machines; names of fields are a promise, kept in fondue.1
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "json.h"
@@ -56,6 +57,42 @@ static void put_thread(
 	json_put_number(json, "tid_there", (uint64_t)member.tid_there);
 }
 
+static void put_address(struct json *json, const char *key, uint64_t value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "0x%" PRIx64, value);
+	json_put_string(json, key, text);
+}
+
+/* As in the runtime's records: what is not known is left out. */
+static void put_code(struct json *json, const struct code *code)
+{
+	json_open(json, "site", '{');
+	put_address(json, "pc", code->address);
+	if (code->function) {
+		json_put_string(json, "sym", code->function);
+		json_put_number(json, "symoff", code->function_offset);
+	}
+	if (code->object) {
+		json_put_string(json, "obj", code->object);
+		if (*code->build_id)
+			json_put_string(json, "bid", code->build_id);
+		put_address(json, "off", code->offset);
+	}
+	if (code->file_changed)
+		json_put_bool(json, "changed", true);
+	json_close(json, '}');
+}
+
+static void put_site(struct json *json, bool is_known, const struct code *code)
+{
+	if (is_known)
+		put_code(json, code);
+	else
+		json_put_string(json, "site", NULL);
+}
+
 static void put_frame(struct json *json, const struct stack_frame *frame)
 {
 	json_open(json, NULL, '{');
@@ -94,12 +131,15 @@ static void put_stack(
 static void put_owner(struct json *json, const struct snapshot *snapshot,
 	const struct lock *lock, bool stacks)
 {
+	struct code code;
+
 	if (!lock->owner || lock->owner == SLOT_ANONYMOUS) {
 		json_put_string(json, "owner", NULL);
 		return;
 	}
 	json_open(json, "owner", '{');
 	put_thread(json, snapshot, &lock->thread);
+	put_site(json, locate_taken(snapshot, lock, &code), &code);
 	put_number(json, "waits_for", lock->next != LOCK_NONE,
 		lock->next != LOCK_NONE ? snapshot->locks[lock->next].address : 0);
 	if (stacks)
@@ -125,11 +165,14 @@ static void put_place(struct json *json, const struct lock *lock)
 static void put_waiters(
 	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
 {
+	struct code code;
+
 	json_open(json, "waiters", '[');
 	for (size_t i = 0; i < lock->waiter_count; i++) {
 		json_open(json, NULL, '{');
 		put_thread(json, snapshot, &lock->waiters[i]);
 		put_ms(json, "waits_ms", snapshot, lock->waiters[i].wants_since);
+		put_site(json, locate_asked(snapshot, &lock->waiters[i], &code), &code);
 		json_close(json, '}');
 	}
 	json_close(json, ']');

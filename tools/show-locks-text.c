@@ -2,9 +2,10 @@
 /*
  * show-locks-text.c - what somebody wants to read at three in the morning
  *
- * The same words as the runtime's own report (preload/watch.c), so that one can be found
- * by the other: a line for each lock, with its owner and what that is doing, and below it
- * those who wait. The first line says when it was: by now all may be different.
+ * The same words as the runtime's own report (preload/report-text.c), so that one can be
+ * found by the other: a line for each lock, with its owner and what that is doing, and below
+ * it where it was taken, and those who wait. The first line says when it was: by now all may
+ * be different.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -140,6 +141,44 @@ static void print_state(const struct snapshot *snapshot, const struct lock *lock
 	}
 }
 
+/* "update_stats+0x4c (collector)", "collector+0x1a4c", "0x7f2a4010" */
+static void print_code(const struct code *code)
+{
+	if (code->function) {
+		say_to(stdout, code->function);
+		printf("+0x%" PRIx64 " (", code->function_offset);
+	} else if (!code->object) {
+		printf("0x%" PRIx64, code->address);
+	}
+	if (code->object)
+		say_to(stdout, say_base_name(code->object));
+	if (code->function)
+		printf(")");
+	else if (code->object)
+		printf("+0x%" PRIx64, code->offset);
+}
+
+static void print_taken(const struct snapshot *snapshot, const struct lock *lock)
+{
+	struct code code;
+
+	if (!locate_taken(snapshot, lock, &code))
+		return;
+	printf("  taken   at ");
+	print_code(&code);
+	putchar('\n');
+}
+
+static void print_asked(const struct snapshot *snapshot, const struct thread *waiter)
+{
+	struct code code;
+
+	if (!locate_asked(snapshot, waiter, &code))
+		return;
+	printf(", at ");
+	print_code(&code);
+}
+
 static void print_waiters(const struct snapshot *snapshot, const struct lock *lock)
 {
 	for (size_t i = 0; i < lock->waiter_count && i < LISTED; i++) {
@@ -150,6 +189,7 @@ static void print_waiters(const struct snapshot *snapshot, const struct lock *lo
 		print_member(&member);
 		printf(", for ");
 		print_time(snapshot, lock->waiters[i].wants_since);
+		print_asked(snapshot, &lock->waiters[i]);
 		putchar('\n');
 	}
 	if (lock->waiter_count > LISTED)
@@ -217,6 +257,19 @@ static void print_stack(const struct snapshot *snapshot, const struct lock *lock
 	stack_free(stack);
 }
 
+static void print_crowd(const struct snapshot *snapshot, const struct lock *lock)
+{
+	if (!lock->waiter_count) {
+		printf("; nobody waits");
+		return;
+	}
+	printf("; %zu wait%s, ", lock->waiter_count, lock->waiter_count == 1 ? "s" : "");
+	printf(lock->waiter_count == 1 ? "for " : "the longest ");
+	print_time(snapshot, lock->waiters[0].wants_since);
+	if (lock->is_stuck)
+		printf("; part of a deadlock");
+}
+
 static void print_lock(
 	const struct snapshot *snapshot, const struct lock *lock, bool stacks)
 {
@@ -224,16 +277,9 @@ static void print_lock(
 	print_place(lock);
 	printf(": ");
 	print_state(snapshot, lock);
-	if (!lock->waiter_count) {
-		printf("; nobody waits\n");
-		if (stacks)
-			print_stack(snapshot, lock);
-		return;
-	}
-	printf("; %zu wait%s, ", lock->waiter_count, lock->waiter_count == 1 ? "s" : "");
-	printf(lock->waiter_count == 1 ? "for " : "the longest ");
-	print_time(snapshot, lock->waiters[0].wants_since);
-	printf(lock->is_stuck ? "; part of a deadlock\n" : "\n");
+	print_crowd(snapshot, lock);
+	putchar('\n');
+	print_taken(snapshot, lock);
 	if (stacks)
 		print_stack(snapshot, lock);
 	print_waiters(snapshot, lock);

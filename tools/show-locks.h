@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "locate.h"
 #include "locks.h"
 #include "stack.h"
 #include "whereabouts.h"

@@ -8,16 +8,16 @@
  * way.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../preload/backtrace.h"
+#include "code.h"
 #include "memory.h"
 #include "stack.h"
 
 struct stack {
 	const struct backtrace *frames;
-	char build_id[2 * BUILD_ID_MAX + 1];
+	char build_id[CODE_BUILD_ID];
 };
 
 static const char *explain(int error)
@@ -73,14 +73,7 @@ unsigned stack_count(const struct stack *stack)
 	return stack->frames->count;
 }
 
-static const char *name_build(char *text, const struct build_id *id)
-{
-	for (unsigned i = 0; i < id->size; i++)
-		sprintf(text + 2 * i, "%02x", id->bytes[i]);
-	return id->size ? text : NULL;
-}
-
-void stack_frame(const struct stack *stack, unsigned i, struct stack_frame *ret)
+void stack_frame(struct stack *stack, unsigned i, struct stack_frame *ret)
 {
 	const struct frame *frame = &stack->frames->frames[i];
 
@@ -94,8 +87,8 @@ void stack_frame(const struct stack *stack, unsigned i, struct stack_frame *ret)
 		return;
 	ret->object = frame->binary->path;
 	ret->offset = frame->offset;
-	ret->build_id =
-		name_build(((struct stack *)stack)->build_id, &frame->binary->build_id);
+	code_print_build_id(&frame->binary->build_id, stack->build_id);
+	ret->build_id = *stack->build_id ? stack->build_id : NULL;
 }
 
 bool stack_is_complete(const struct stack *stack, const char **ret_why)

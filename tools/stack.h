@@ -29,7 +29,7 @@ struct stack *stack_take(pid_t pid, pid_t tid, const char **ret_why);
 void stack_free(struct stack *stack);
 
 unsigned stack_count(const struct stack *stack);
-void stack_frame(const struct stack *stack, unsigned i, struct stack_frame *ret);
+void stack_frame(struct stack *stack, unsigned i, struct stack_frame *ret);
 
 /* Down to the start of the thread or program? If not, *ret_why there are no more. */
 bool stack_is_complete(const struct stack *stack, const char **ret_why);

@@ -82,6 +82,18 @@ bool view_key(const struct view *view, uint64_t address, struct key *ret)
 	return true;
 }
 
+/* What a call returns to may be the end of all code: so it is the byte before that counts. */
+bool view_code_key(const struct view *view, uint64_t address, struct key *ret)
+{
+	const struct mapping *mapping = maps_at(&view->maps, address - 1);
+
+	if (!mapping || !mapping->is_executable || !mapping->inode)
+		return false;
+	*ret = (struct key){ mapping->device, mapping->inode,
+		mapping->offset + (address - mapping->start) };
+	return true;
+}
+
 bool view_read_word(const struct view *view, uint64_t address, uint32_t *ret)
 {
 	const struct process process = { .pid = view->pid, .tid = view->tid };

@@ -17,6 +17,9 @@ const struct view *views_own(struct views *views);
 /* What @address is in @view; return false if nothing is there. */
 bool view_key(const struct view *view, uint64_t address, struct key *ret);
 
+/* The same of code: where it is in its file; return false if it is in none. */
+bool view_code_key(const struct view *view, uint64_t address, struct key *ret);
+
 /* The half of a lock that says who holds it; return false if it cannot be read. */
 bool view_read_word(const struct view *view, uint64_t address, uint32_t *ret);
 

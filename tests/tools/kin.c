@@ -5,8 +5,11 @@
  * Reads one command a line, for lock A (and B) by number, and forks a child for it:
  *
  *	hold A		takes it, and keeps it
+ *	plugin A	has take_there() in plugin.so take it, and keeps it
  *	spin A		takes it, and keeps it, running
- *	nest A B	takes those from A to B, one inside the other, and keeps them
+ *	again A		takes it, gives it back, and does the same as hold: now it has an identity
+ *	nest A B	takes those from A to B, one inside the other, and keeps them; those with
+ *			an odd number, but the first, elsewhere in the code
  *	wait A		takes it, and gives it back
  *	queue A		takes it, and keeps it
  *	cross A B	takes A; when told to `go`, B
@@ -17,10 +20,11 @@
  *
  * Numbers from 1000 on are locks in memory that was mapped, not annotated; from 2000 on in
  * memory of which each process has its own. `own A` is done by the parent itself. A child
- * writes "PID TID": hold, spin, nest and cross when they have it, others before. All end when
- * their parent does.
+ * writes "PID TID": hold, plugin, spin, again, nest and cross when they have it, others before.
+ * All end when their parent does.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -67,7 +71,8 @@ static void tell(void)
 		_exit(1);
 }
 
-static void take(int number)
+/* Three places where a lock is taken, each in a function of its own. */
+__attribute__((noinline)) static void take(int number)
 {
 	int result = fondue_spin_lock(lock_at(number));
 
@@ -75,10 +80,30 @@ static void take(int number)
 		_exit(2);
 }
 
-static void take_and_return(int number)
+__attribute__((noinline)) static void take_odd(int number)
 {
-	take(number);
+	int result = fondue_spin_lock(lock_at(number));
+
+	if (result && result != EOWNERDEAD)
+		_exit(3);
+}
+
+__attribute__((noinline)) static void take_and_return(int number)
+{
+	int result = fondue_spin_lock(lock_at(number));
+
+	if (result && result != EOWNERDEAD)
+		_exit(2);
 	fondue_spin_unlock(lock_at(number));
+}
+
+/* By code that only this process has. */
+static void take_by_plugin(int number)
+{
+	void *plugin = dlopen("$ORIGIN/plugin.so", RTLD_NOW);
+	void (*take_there)(fondue_spinlock_t *) = dlsym(plugin, "take_there");
+
+	take_there(lock_at(number));
 }
 
 static void *wait_in_thread(void *number)
@@ -150,10 +175,15 @@ static void play(const char *word, int a, int b)
 {
 	pthread_t thread;
 
-	if (!strcmp(word, "hold") || !strcmp(word, "nest")) {
+	if (!strcmp(word, "again"))
+		take_and_return(a);
+	if (!strcmp(word, "hold") || !strcmp(word, "again") || !strcmp(word, "nest")) {
 		take(a);
 		while (*word == 'n' && a < b)
-			take(++a);
+			++a % 2 ? take_odd(a) : take(a);
+		keep();
+	} else if (!strcmp(word, "plugin")) {
+		take_by_plugin(a);
 		keep();
 	} else if (!strcmp(word, "spin")) {
 		take(a);

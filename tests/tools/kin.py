@@ -27,7 +27,7 @@ class Kin:
         self.shop = shop
         if not os.path.exists(shop.path("kin")):
             with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kin.c")) as file:
-                shop.program("kin", file.read(), "-O1", "-pthread")
+                shop.program("kin", file.read(), "-O1", "-pthread", "-ldl")
         self.process = subprocess.Popen(
             [*prefix, shop.path("kin")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, bufsize=1, start_new_session=True,

@@ -27,11 +27,11 @@ def watching(shop):
         kin.do("hold", 0)
         command = [shop.args.fondue, "locks", "--watch=0.02", str(kin.pid)]
         ran = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        rounds = [[ran.stdout.readline() for _ in range(3)] for _ in range(3)]
+        rounds = [[ran.stdout.readline() for _ in range(4)] for _ in range(3)]
         stamps = [lines[0][:29] for lines in rounds]
         test("--watch: rounds with a time stamp each, and a blank line between", all(
             re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [-+]", lines[0])
-            and lines[1].startswith("lock queue_lock") and lines[2] == "\n"
+            and lines[1].startswith("lock queue_lock") and lines[3] == "\n"
             for lines in rounds) and stamps == sorted(set(stamps)), rounds)
         kin.process.kill()
         out, err = ran.communicate(timeout=PATIENCE_S)
@@ -162,7 +162,8 @@ def namespaces(shop):
         test("an owner in a pid namespace below: by its number here, and there",
              owner(lock) == holder and lock["owner"]["pid_there"] == 2
              and lock["owner"]["namespace"] == os.stat(f"/proc/{holder}/ns/pid").st_ino
-             and f"pid {holder} (2 in its pid namespace)" in ran.stdout, (lock, show(ran)))
+             and f"pid {holder} (2 in its pid namespace)" in ran.stdout
+             and lock["owner"]["site"].get("sym") == "take", (lock, show(ran)))
         for command in "nsenter", "unshare":
             if not shutil.which(command):
                 raise Skip(f"{command} is not installed")
@@ -173,7 +174,8 @@ def namespaces(shop):
         lock = at(json.loads(inside.stdout), "queue_lock")
         test("from inside: the owner by its number there, who waits outside is not named",
              owner(lock) == 2 and [each["pid"] for each in lock["waiters"]] == [None]
-             and lock["waiters"][0]["pid_there"] == waiter, show(inside))
+             and lock["waiters"][0]["pid_there"] == waiter
+             and lock["waiters"][0]["site"].get("sym") == "take_and_return", show(inside))
         inside = run(["nsenter", "-t", holder, "-p", shop.args.fondue, "locks", "1"])
         test("with the /proc of another namespace nothing is told",
              inside.returncode == 1 and is_remark(inside, "another pid namespace", "mount"),

@@ -91,7 +91,7 @@ def stacks(shop):
              and keep["build_id"] in run(["readelf", "-n", shop.path("kin")]).stdout, keep)
         ran = kin.text("--stacks")
         test("the text: between the lock and those who wait", re.search(
-            r"^lock queue_lock .*\n  now     #0 (pause|ppoll)\+0x\w+ \(libc.so.6\+0x\w+\)\n"
+            r"^lock queue_lock .*\n  taken .*\n  now     #0 (pause|ppoll)\+0x\w+ \(libc.so.6\+0x\w+\)\n"
             r"(  now     #\d+ .*\n)+  waits ", ran.stdout, re.M), show(ran))
         test("it sleeps as before, and nobody asked without --stacks",
              letter(holder) == "S" and "stack" not in at(kin.look(), "queue_lock")["owner"])
@@ -145,8 +145,8 @@ def three_wait(shop):
         test("the text: one line for the lock, one for each who waits, in that order",
              re.match(rf"lock queue_lock at 0x\w+ \(kin\): held for at least [\d.]+ m?s by "
                       rf'pid {holder} "kin", stopped.*; 3 wait, the longest [\d.]+ m?s$', lines[1])
-             and [re.match(r'  waits   pid (\d+)(?: tid (\d+))? "kin", .*, for [\d.]+ m?s$',
-                           line).groups() for line in lines[2:5]]
+             and [re.match(r'  waits   pid (\d+)(?: tid (\d+))? "kin", .*, for [\d.]+ m?s, at ',
+                           line).groups() for line in lines[3:6]]
              == [(str(pid), str(tid) if tid != pid else None) for pid, tid in waiters], show(ran))
         again = kin.look()["locks"][0]
         test("time goes on for those who wait", again["waiters"][0]["waits_ms"] >= times[0]
@@ -277,7 +277,7 @@ def other_memory(shop):
     with Kin(shop) as kin:
         with open(shop.path("kin.c")) as file:
             shop.program("other", file.read().replace("queue_lock", "wrong_lock"), "-O1",
-                         "-pthread")
+                         "-pthread", "-ldl")
         os.rename(shop.path("kin"), shop.path("old"))
         os.unlink(shop.path("old"))
         os.rename(shop.path("other"), shop.path("old (deleted)"))
