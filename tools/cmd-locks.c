@@ -170,10 +170,11 @@ const struct command command_locks = {
 	.summary = "list the locks of a running family that are held, by whom, and who waits",
 	.help = "[--json] [--stacks] [--watch[=SECONDS]] PID\n\n"
 		"List every lock that a process or thread of the family of process PID\n"
-		"holds or waits for: owner, how long, and who waits. The lock that is\n"
-		"waited for longest comes first. The family is only read, and runs on.\n\n"
+		"holds or waits for: owner, where it was taken, how long, and who waits.\n"
+		"The one that is waited for longest comes first. The family is only read,\n"
+		"and runs on.\n\n"
 		"  --json              print one JSON document instead of text\n"
-		"  --stacks            show where the owners are that sleep: their stacks\n"
+		"  --stacks            show where the owners are that sleep or wait: their stacks\n"
 		"  --watch[=SECONDS]   again each second, or so often, until PID ends\n\n"
 		"Exit status: 0 it has been looked at, whether locks are held or not; 1\n"
 		"PID cannot be looked at; 2 wrong options, or PID is no process id.\n",

@@ -226,6 +226,12 @@ bool thread_is_same(const struct thread *a, const struct thread *b)
 	       a->incarnation == b->incarnation;
 }
 
+bool thread_waits_on(const struct thread *before, const struct thread *now)
+{
+	return thread_is_same(before, now) && now->wants && before->wants == now->wants &&
+	       before->wants_since == now->wants_since;
+}
+
 static bool agree(const struct thread *a, const struct thread *b)
 {
 	return thread_is_same(a, b) && a->namespace == b->namespace && a->wants == b->wants &&

@@ -69,3 +69,5 @@ uint64_t thread_took_at(const struct thread *thread, uint64_t lock);
 
 /* Is it the same, in the same life? */
 bool thread_is_same(const struct thread *a, const struct thread *b);
+/* ... that has waited for one lock since before? */
+bool thread_waits_on(const struct thread *before, const struct thread *now);

@@ -159,3 +159,43 @@ bool locate_asked(
 {
 	return locate(snapshot, waiter, waiter->wants_site.pc, ret);
 }
+
+/* It waits, has done so all the while that its stack was copied, and so has not moved. */
+static struct stack *take_of_wait(const struct snapshot *snapshot, const struct thread *thread,
+	const struct member *member)
+{
+	struct thread before, after;
+	struct stack *stack;
+
+	if (!family_thread(snapshot->family, thread->number, &before) || !before.wants)
+		return NULL;
+	stack = stack_take_of_wait(member->pid, member->tid, &before.wants_site);
+	if (!stack || (family_thread(snapshot->family, thread->number, &after) &&
+			      thread_waits_on(&before, &after)))
+		return stack;
+	stack_free(stack);
+	return NULL;
+}
+
+struct stack *locate_stack(
+	const struct snapshot *snapshot, const struct lock *lock, const char **ret_why)
+{
+	const struct thread *thread = &lock->thread;
+	struct member member;
+	struct stack *stack;
+
+	member_look(&member, snapshot->family, thread, snapshot->census);
+	if (!member.tid || member.is_dead) {
+		*ret_why = member.is_dead ? "it is dead" : "it is not known who it is here";
+		return NULL;
+	}
+	stack = take_of_wait(snapshot, thread, &member);
+	if (!stack)
+		stack = stack_take(member.pid, member.tid, ret_why);
+	/* while that was taken, its number was nobody else's */
+	if (!stack || lives_on(snapshot, thread))
+		return stack;
+	stack_free(stack);
+	*ret_why = "it is gone";
+	return NULL;
+}

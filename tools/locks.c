@@ -103,13 +103,8 @@ static void keep_locks(
 
 static bool has_waited(const struct round *first, const struct thread *thread)
 {
-	const struct thread *before;
-
-	if (thread->number >= first->used)
-		return false;
-	before = &first->threads[thread->number];
-	return thread_is_same(before, thread) && before->wants == thread->wants &&
-	       before->wants_since == thread->wants_since;
+	return thread->number < first->used &&
+	       thread_waits_on(&first->threads[thread->number], thread);
 }
 
 /* Which lock its owner waits for, in both rounds. */

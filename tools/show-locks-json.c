@@ -111,9 +111,11 @@ static void put_stack(
 	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
 {
 	const char *why;
-	struct stack *stack = lock_owner_stack(snapshot, lock, &why);
+	struct stack *stack = locate_stack(snapshot, lock, &why);
 
 	json_open(json, "stack", '{');
+	json_put_string(
+		json, "how", !stack ? "none" : stack_is_of_wait(stack) ? "site" : "proc");
 	json_put_bool(json, "complete", stack && stack_is_complete(stack, &why));
 	json_put_string(json, "why", stack && stack_is_complete(stack, &why) ? NULL : why);
 	json_open(json, "frames", '[');

@@ -196,30 +196,9 @@ static void print_waiters(const struct snapshot *snapshot, const struct lock *lo
 		printf("  waits   %zu more\n", lock->waiter_count - LISTED);
 }
 
-struct stack *lock_owner_stack(
-	const struct snapshot *snapshot, const struct lock *lock, const char **ret_why)
+static void print_frame(const char *title, unsigned number, const struct stack_frame *frame)
 {
-	struct stack *stack;
-	struct member member, again;
-
-	member_look(&member, snapshot->family, &lock->thread, snapshot->census);
-	if (!member.tid || member.is_dead) {
-		*ret_why = member.is_dead ? "it is dead" : "it is not known who it is here";
-		return NULL;
-	}
-	stack = stack_take(member.pid, member.tid, ret_why);
-	/* while that was taken, its number was nobody else's */
-	member_look(&again, snapshot->family, &lock->thread, snapshot->census);
-	if (!stack || (!again.is_dead && again.tid == member.tid))
-		return stack;
-	stack_free(stack);
-	*ret_why = "it is gone";
-	return NULL;
-}
-
-static void print_frame(unsigned number, const struct stack_frame *frame)
-{
-	printf("  now     #%u ", number);
+	printf("  %-8s#%u ", title, number);
 	if (frame->function) {
 		say_to(stdout, frame->function);
 		printf("+0x%" PRIx64, frame->function_offset);
@@ -236,24 +215,25 @@ static void print_frame(unsigned number, const struct stack_frame *frame)
 
 static void print_stack(const struct snapshot *snapshot, const struct lock *lock)
 {
-	const char *why;
+	const char *why, *title;
 	struct stack *stack;
 
 	if (lock->state != LOCK_HELD || lock->owner == SLOT_ANONYMOUS)
 		return;
-	stack = lock_owner_stack(snapshot, lock, &why);
+	stack = locate_stack(snapshot, lock, &why);
 	if (!stack) {
 		printf("  now     where it is cannot be told: %s\n", why);
 		return;
 	}
+	title = stack_is_of_wait(stack) ? "asks" : "now";
 	for (unsigned i = 0; i < stack_count(stack); i++) {
 		struct stack_frame frame;
 
 		stack_frame(stack, i, &frame);
-		print_frame(i, &frame);
+		print_frame(title, i, &frame);
 	}
 	if (!stack_is_complete(stack, &why))
-		printf("  now     ... %s\n", why);
+		printf("  %-8s... %s\n", title, why);
 	stack_free(stack);
 }
 

@@ -6,6 +6,10 @@
  * to whoever may trace it; nothing is stopped and nothing signalled. The stack is copied, and
  * the copy is unwound here, in this process. A thread that runs cannot be looked at this
  * way.
+ *
+ * One that waits for a lock may run, since it spins before it sleeps. But it has left in its
+ * slot where it asked for the lock, and there it will be until it has it; so its stack is
+ * copied from there on, and what is above it is the runtime's.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +22,7 @@
 struct stack {
 	const struct backtrace *frames;
 	char build_id[CODE_BUILD_ID];
+	bool is_of_wait;
 };
 
 static const char *explain(int error)
@@ -35,29 +40,57 @@ static const char *explain(int error)
 	}
 }
 
-struct stack *stack_take(pid_t pid, pid_t tid, const char **ret_why)
+/* One stack is copied at a time. */
+static unsigned char bytes[SNAPSHOT_STACK_MAX];
+
+static struct stack *unwind(const struct snapshot *snapshot)
 {
-	static unsigned char bytes[SNAPSHOT_STACK_MAX];
 	static bool is_started;
-	struct snapshot snapshot;
-	struct stack *stack;
-	int error;
+	struct stack *stack = memory_get(sizeof(*stack));
 
 	if (!is_started)
 		(void)unwind_start(NULL); /* without it frames are guessed, and said to be */
 	is_started = true;
-	error = snapshot_take_sleeping(pid, tid, bytes, sizeof(bytes), &snapshot);
-	if (error) {
-		*ret_why = explain(error);
-		return NULL;
-	}
-	stack = memory_get(sizeof(*stack));
-	stack->frames = backtrace_make(&snapshot);
+	stack->frames = backtrace_make(snapshot);
 	if (stack->frames)
 		return stack;
 	free(stack);
-	*ret_why = "there is no memory for it";
 	return NULL;
+}
+
+struct stack *stack_take(pid_t pid, pid_t tid, const char **ret_why)
+{
+	struct snapshot snapshot;
+	int error = snapshot_take_sleeping(pid, tid, bytes, sizeof(bytes), &snapshot);
+	struct stack *stack = error ? NULL : unwind(&snapshot);
+
+	if (!stack)
+		*ret_why = error ? explain(error) : "there is no memory for it";
+	return stack;
+}
+
+struct stack *stack_take_of_wait(pid_t pid, pid_t tid, const struct fondue_site *site)
+{
+	struct snapshot snapshot = { .pid = pid, .tid = tid };
+	long got = site->sp ? target_copy(tid, site->sp, bytes, sizeof(bytes)) : 0;
+	struct stack *stack;
+
+	if (got <= 0)
+		return NULL;
+	register_set(&snapshot.registers, REGISTER_PC, site->pc);
+	register_set(&snapshot.registers, REGISTER_SP, site->sp);
+	register_set(&snapshot.registers, REGISTER_FP, site->fp);
+	snapshot.windows[0] =
+		(struct window){ .from = site->sp, .size = (size_t)got, .bytes = bytes };
+	stack = unwind(&snapshot);
+	if (stack)
+		stack->is_of_wait = true;
+	return stack;
+}
+
+bool stack_is_of_wait(const struct stack *stack)
+{
+	return stack->is_of_wait;
 }
 
 void stack_free(struct stack *stack)

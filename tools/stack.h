@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <fondue/spinlock.h>
+
 struct stack_frame {
 	uint64_t address;     /* what is executed there; of callers, where the call returns to */
 	const char *object;   /* path; NULL: code in no file */
@@ -27,6 +29,15 @@ struct stack;
  */
 struct stack *stack_take(pid_t pid, pid_t tid, const char **ret_why);
 void stack_free(struct stack *stack);
+
+/*
+ * stack_take_of_wait() - of a thread that waits for a lock, from @site on, where it asks for it
+ *
+ * It is right if the thread waits before and after, and has all the while: for the caller to
+ * see. Return: NULL: it cannot be had.
+ */
+struct stack *stack_take_of_wait(pid_t pid, pid_t tid, const struct fondue_site *site);
+bool stack_is_of_wait(const struct stack *stack);
 
 unsigned stack_count(const struct stack *stack);
 void stack_frame(struct stack *stack, unsigned i, struct stack_frame *ret);

@@ -20,14 +20,23 @@ PATIENCE_S = 20
 MAPPED, OWN = 1000, 2000  # numbers of the first locks in other memory: see kin.c
 
 
+def source():
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kin.c")) as file:
+        return file.read()
+
+
+def build(shop, *options, cc="gcc"):
+    """The program, other than as the first Kin would have it built."""
+    return shop.program("kin", source(), "-pthread", "-ldl", *options, cc=cc)
+
+
 class Kin:
     """A family, and what the command says of it."""
 
     def __init__(self, shop, *prefix):
         self.shop = shop
         if not os.path.exists(shop.path("kin")):
-            with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kin.c")) as file:
-                shop.program("kin", file.read(), "-O1", "-pthread", "-ldl")
+            build(shop, "-O1")
         self.process = subprocess.Popen(
             [*prefix, shop.path("kin")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, bufsize=1, start_new_session=True,

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from tap import skip, test  # noqa: E402
-from kin import Kin, at, letter, until  # noqa: E402
+from kin import Kin, at, build, letter, source, until  # noqa: E402
 from workshop import Skip, check, main, needs, run, show  # noqa: E402
 
 PLUGIN = r"""
@@ -24,15 +24,6 @@ void take_there(fondue_spinlock_t *lock)
 		abort();
 }
 """
-
-
-def kin_source(shop):
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kin.c")) as file:
-        return file.read()
-
-
-def build(shop, *options, cc="gcc"):
-    return shop.program("kin", kin_source(shop), "-pthread", "-ldl", *options, cc=cc)
 
 
 def start_of(path, function):
@@ -167,8 +158,8 @@ def replaced(shop):
     build(shop, "-O2")
     with Kin(shop) as kin:
         kin.do("hold", 60)
-        source = kin_source(shop).replace(" take(", " wrong(").replace("\ttake(", "\twrong(")
-        shop.program("new", source, "-O2", "-pthread", "-ldl")
+        other = source().replace(" take(", " wrong(").replace("\ttake(", "\twrong(")
+        shop.program("new", other, "-O2", "-pthread", "-ldl")
         os.rename(shop.path("new"), shop.path("kin"))
         ran, locks = kin.text(), kin.look()["locks"]
         site = locks[0]["owner"]["site"]

@@ -12,8 +12,8 @@ import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from tap import skip, test  # noqa: E402
-from kin import MAPPED, OWN, PATIENCE_S, Kin, at, letter, owner, until  # noqa: E402
+from tap import test  # noqa: E402
+from kin import MAPPED, OWN, PATIENCE_S, Kin, at, letter, owner, source, until  # noqa: E402
 from workshop import check, main, run, show, silent  # noqa: E402
 
 
@@ -60,58 +60,6 @@ def held_and_nobody_waits(shop):
         test("a static variable of a function has its plain name, and the function",
              kin.do("hold", 1) == owner(at(kin.look(), "inner"))
              and at(kin.look(), "inner")["function"] == "lock_at", kin.look())
-
-
-def functions(stack):
-    return [frame["function"] for frame in stack["frames"]]
-
-
-@check
-def stacks(shop):
-    with Kin(shop) as kin:
-        holder = kin.do("hold", 0)
-        until(lambda: letter(holder) == "S")
-        kin.do("wait", 0)
-        kin.waiting(1)
-        document = json.loads(kin.text("--json", "--stacks").stdout)
-        stack = at(document, "queue_lock")["owner"]["stack"]
-        names = functions(stack)
-        if any(frame["guess"] for frame in stack["frames"]):
-            skip("where the owner is", "there is no libunwind")
-            return
-        test("where the owner is: from the call it sleeps in down to the start",
-             stack["complete"] and stack["why"] is None and names[0] in ("pause", "ppoll")
-             and "main" in names[names.index("keep"):] and names[-1] == "_start", names)
-        keep = next(frame for frame in stack["frames"] if frame["function"] == "keep")
-        symbols = run(["nm", shop.path("kin")]).stdout
-        start = int(re.search(r"^(\w+) t keep$", symbols, re.M).group(1), 16)
-        test("a frame by what the file has there, and by which build",
-             keep["object"] == shop.path("kin") and not keep["guess"]
-             and keep["offset"] - keep["function_offset"] == start
-             and keep["build_id"] in run(["readelf", "-n", shop.path("kin")]).stdout, keep)
-        ran = kin.text("--stacks")
-        test("the text: between the lock and those who wait", re.search(
-            r"^lock queue_lock .*\n  taken .*\n  now     #0 (pause|ppoll)\+0x\w+ \(libc.so.6\+0x\w+\)\n"
-            r"(  now     #\d+ .*\n)+  waits ", ran.stdout, re.M), show(ran))
-        test("it sleeps as before, and nobody asked without --stacks",
-             letter(holder) == "S" and "stack" not in at(kin.look(), "queue_lock")["owner"])
-        os.kill(holder, signal.SIGSTOP)
-        until(lambda: letter(holder) == "T")
-        document = json.loads(kin.text("--json", "--stacks").stdout)
-        test("of one that is stopped as well", "keep" in functions(
-            at(document, "queue_lock")["owner"]["stack"]), document)
-
-
-@check
-def no_stack(shop):
-    with Kin(shop) as kin:
-        kin.do("spin", 0)
-        document = json.loads(kin.text("--json", "--stacks").stdout)
-        stack = at(document, "queue_lock")["owner"]["stack"]
-        ran = kin.text("--stacks")
-        test("of one that runs there is none, and it is said", not stack["frames"]
-             and stack["why"] == "it is running" and not stack["complete"]
-             and "where it is cannot be told: it is running" in ran.stdout, (stack, show(ran)))
 
 
 @check
@@ -275,9 +223,8 @@ def other_memory(shop):
              and "(anonymous shared memory + 0x28): held" in ran.stdout, (document, show(ran)))
     # what the name of the file leads to now has other variables in the same places
     with Kin(shop) as kin:
-        with open(shop.path("kin.c")) as file:
-            shop.program("other", file.read().replace("queue_lock", "wrong_lock"), "-O1",
-                         "-pthread", "-ldl")
+        shop.program("other", source().replace("queue_lock", "wrong_lock"), "-O1", "-pthread",
+                     "-ldl")
         os.rename(shop.path("kin"), shop.path("old"))
         os.unlink(shop.path("old"))
         os.rename(shop.path("other"), shop.path("old (deleted)"))
