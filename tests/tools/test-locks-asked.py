@@ -5,13 +5,11 @@
     test-locks-asked.py --fondue EXE --library SO --archive A --include DIR
 """
 import json
-import mmap
 import os
 import pwd
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 
@@ -97,21 +95,6 @@ def no_family(shop):
         kin.say("thread", 0)
         pid, tid = kin.hear()
         refused(shop, "a thread", [tid], "it is a thread", str(pid))
-
-
-@check
-def other_registries(shop):
-    """This very process pretends to be one of another version."""
-    fake = mmap.mmap(-1, 32 << 20)
-    for name, version, used, life, said in [
-            ("another version", 7, 1, 0, "another version (registry 7"),
-            ("more slots than there are", 5, 70000, 0, "damaged"),
-            ("a life out of bounds", 5, 1, 77, "damaged")]:
-        fake[:24] = struct.pack("=QIIII", 0x65756466646e6f66, version, used, 0, life)
-        refused(shop, name, [os.getpid()], said)
-    fake[:8] = bytes(8)
-    refused(shop, "shared memory without the mark", [os.getpid()], "no member of a family")
-    fake.close()
 
 
 @check
