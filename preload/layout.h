@@ -7,7 +7,7 @@
  *
  *	0		struct registry: magic, version, slots used
  *	64		TURNS entries of struct turn, 64 bytes each
- *	64 + 64 TURNS	SLOTS entries of struct slot, 256 bytes each; 0 is never used
+ *	16640		SLOTS entries of struct slot, 256 bytes each; 0 is never used
  *	behind them	LIMITS entries of struct limit, 16 bytes each
  *
  * A thread that takes a lock for the first time gets a slot, and its number is what the
@@ -123,6 +123,8 @@ struct registry {
 	_Atomic uint32_t has_limits; /* any of `limits` has been used */
 	uint8_t spare[36];
 	struct turn turns[TURNS];
-	struct slot slots[SLOTS];
+	struct slot slots[SLOTS]; /* aligned to the size of one */
 	struct limit limits[LIMITS];
 };
+
+_Static_assert(offsetof(struct registry, slots) == 16640, "as in the picture above");
