@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 
 #include "backtrace.h"
+#include "cfi.h"
+#include "chain.h"
 
 struct work {
 	struct backtrace result; /* first */
@@ -40,17 +42,56 @@ static void unwind_from(struct work *work, const struct snapshot *snapshot,
 		&work->unwind, work->steps, BACKTRACE_MAX - result->count, &result->end,
 		&result->where);
 
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		work->steps[i].is_guess |= is_second; /* see is_active_still() */
 		add(work, &work->steps[i], is_second && i == 0);
+	}
 }
 
-/* Below the innermost frame nothing of the second place can be left. */
-static bool has_second_place(const struct backtrace *result, const struct snapshot *snapshot)
+#if defined(__x86_64__)
+static bool is_one_function(struct work *work, uintptr_t a, uintptr_t b)
 {
+	const struct binary *binary = binaries_find(&work->binaries, &work->target, a);
+	struct cfi of_a, of_b;
+
+	return binary && binary->is_elf && cfi_check(&work->target, binary, a, &of_a) == 0 &&
+	       cfi_check(&work->target, binary, b, &of_b) == 0 && of_a.record == of_b.record;
+}
+
+/*
+ * The function of the second place may have returned since, and what it left on the stack looks
+ * like frames still. If it has not, it has called somebody, who returns to it: that address
+ * lies just below its part of the stack, which is of one size most often. Nobody need have
+ * written over an older one, though: the frames are likely, and not certain.
+ */
+static bool is_active_still(struct work *work, const struct snapshot *snapshot)
+{
+	const uintptr_t *at = snapshot->earlier.at;
+	uintptr_t back;
+
+	return snapshot_read(snapshot, at[REGISTER_SP] - sizeof(back), &back) &&
+	       chain_returns_to(&work->target, back) &&
+	       is_one_function(work, at[REGISTER_PC], back - 1);
+}
+#else /* a callee keeps the address that it returns to wherever it likes */
+static bool is_active_still(struct work *work, const struct snapshot *snapshot)
+{
+	(void)work;
+	(void)snapshot;
+	return true;
+}
+#endif
+
+/* Below the innermost frame nothing of the second place can be left. */
+static bool has_second_place(struct work *work, const struct snapshot *snapshot)
+{
+	const struct backtrace *result = &work->result;
+
 	return result->end != UNWIND_COMPLETE && result->count < BACKTRACE_MAX &&
 	       register_is_known(&snapshot->earlier, REGISTER_PC) &&
 	       register_is_known(&snapshot->earlier, REGISTER_SP) &&
-	       snapshot->earlier.at[REGISTER_SP] > snapshot->registers.at[REGISTER_SP];
+	       snapshot->earlier.at[REGISTER_SP] > snapshot->registers.at[REGISTER_SP] &&
+	       is_active_still(work, snapshot);
 }
 
 /* Name all frames in the object of @first, which is the first of them. */
@@ -97,7 +138,7 @@ const struct backtrace *backtrace_make(const struct snapshot *snapshot)
 		return NULL;
 	(void)target_open(&work->target, snapshot->pid);
 	unwind_from(work, snapshot, &snapshot->registers);
-	if (has_second_place(&work->result, snapshot))
+	if (has_second_place(work, snapshot))
 		unwind_from(work, snapshot, &snapshot->earlier);
 	for (unsigned i = 0; i < work->result.count; i++)
 		if (is_first_of_object(&work->result, i))
@@ -108,6 +149,14 @@ const struct backtrace *backtrace_make(const struct snapshot *snapshot)
 void backtrace_free(const struct backtrace *backtrace)
 {
 	(void)sys_call(SYS_munmap, backtrace, sizeof(struct work));
+}
+
+bool backtrace_is_complete(const struct backtrace *backtrace)
+{
+	for (unsigned i = 0; i < backtrace->count; i++)
+		if (backtrace->frames[i].is_behind_gap)
+			return false;
+	return backtrace->end == UNWIND_COMPLETE;
 }
 
 static const char *const end_text[UNWIND_ENDS] = {

@@ -39,5 +39,8 @@ struct backtrace {
 const struct backtrace *backtrace_make(const struct snapshot *snapshot);
 void backtrace_free(const struct backtrace *backtrace);
 
+/* Every frame from where it is to where it began is there. */
+bool backtrace_is_complete(const struct backtrace *backtrace);
+
 /* Why there are no more frames, for a report: "the stack makes no sense". */
 const char *backtrace_end_text(enum unwind_end end);

@@ -405,5 +405,7 @@ int cfi_check(struct target *target, const struct binary *binary, uintptr_t pc, 
 
 	if (error == 0)
 		error = search(target, ret, binary->table, pc, &record);
+	if (!error)
+		ret->record = record;
 	return error ? error : check_function(target, record, pc, ret);
 }

@@ -12,6 +12,7 @@
 struct cfi {
 	uintptr_t table; /* the sorted pairs of .eh_frame_hdr */
 	size_t pairs;
+	uintptr_t record; /* what is said of the function: of each another one */
 	/*
 	 * Where the function's program has DW_CFA_AARCH64_negate_ra_state. libunwind 1.6 does
 	 * not know it, and who strips signatures can do without: a nop in its place will do.

@@ -231,8 +231,9 @@ static void add_earlier(struct report *report, struct snapshot *snapshot, uint32
 {
 	struct fondue_site site = registry_site(number, lock);
 
-	if (site.sp &&
-		copy_window(snapshot, 1, site.sp, report->earlier, sizeof(report->earlier)))
+	/* and a word before it, by which backtrace.c knows that it is part of the stack still */
+	if (site.sp && copy_window(snapshot, 1, site.sp - sizeof(site.sp), report->earlier,
+			       sizeof(report->earlier)))
 		snapshot->earlier = registers_at(&site);
 }
 

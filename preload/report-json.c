@@ -147,7 +147,7 @@ static void add_stack(struct log_text *text, const struct party *party, unsigned
 		return;
 	}
 	add_key(text, "complete");
-	log_add(text, is_all && stack->end == UNWIND_COMPLETE ? "true" : "false");
+	log_add(text, is_all && backtrace_is_complete(stack) ? "true" : "false");
 	add_string(text, "end",
 		is_all ? backtrace_end_text(stack->end) : "more frames than are shown");
 	add_key(text, "frames");

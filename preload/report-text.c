@@ -149,7 +149,7 @@ static void add_stack(struct log_text *text, const char *whose, const struct par
 		return;
 	}
 	log_add(text, "its stack, %s%s:", how_text[party->how],
-		stack->end == UNWIND_COMPLETE ? "" : ", incomplete");
+		backtrace_is_complete(stack) ? "" : ", incomplete");
 	log_end_line(text);
 	if (frames > stack->count)
 		frames = stack->count;

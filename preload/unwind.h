@@ -31,7 +31,7 @@ struct step {
 	uintptr_t pc, sp;
 	bool is_exact;	/* pc is where the thread was; otherwise where a call returns to */
 	bool is_signal; /* the kernel called a handler here */
-	bool is_guess;	/* found by the frame pointer: likely, but not certain */
+	bool is_guess;	/* found by the frame pointer, say: likely, but not certain */
 };
 
 /* An address to be looked up: in a call, not behind it, where another function may begin. */
