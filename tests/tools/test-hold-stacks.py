@@ -162,6 +162,52 @@ BARE = "void through_bare(void (*call)(void)) { volatile int used = 1; call(); u
 
 
 @check
+def second_place(shop):
+    """With frame pointers, which nobody sees, it goes on where the lock was taken, if that lasts."""
+    path = shop.held("again", r"""
+FONDUE_SHARED static fondue_spinlock_t lock;
+static int wraps;
+
+KEEP static void rest(void) { have(); for (;;) pause(); }
+KEEP static void middle(void) { rest(); STAY(); }
+KEEP static void deepest(void) { fondue_spin_lock(&lock); STAY(); }
+KEEP static void wrapper(void) { deepest(); STAY(); }
+KEEP static void stale(void) { volatile char room[8192]; room[0] = 1; middle(); STAY(); }
+KEEP static void own(void)
+{
+	if (wraps) {
+		wrapper();
+		stale();
+	} else {
+		fondue_spin_lock(&lock);
+		middle();
+	}
+	STAY();
+}
+KEEP static void want(void) { fondue_spin_lock(&lock); STAY(); }
+int main(int argc, char **argv) { (void)argv; wraps = argc > 1; return held(own, want); }
+""", "-O1", "-fno-omit-frame-pointer")
+    for options in [], ["-s"]:
+        if options:
+            shop.make("strip", path)
+        with Held(shop, path) as held:
+            owner = held.report()["owner"]
+        test("the function that took the lock is at work: from there to main, behind a gap"
+             + (", in a stripped program, too" if options else ""),
+             not owner["complete"] and owner["end"] == "complete"
+             and [frame for frame in owner["frames"] if frame.get("gap")]
+             and (options or names(owner)[1:4:2] == ["rest", "main"]
+                  or has_run(owner, "own", "main")), owner)
+        with Held(shop, path, "wraps") as held:
+            owner = held.report()["owner"]
+        # what it called itself may have left its traces
+        gaps = [i for i, frame in enumerate(owner["frames"]) if frame.get("gap")]
+        test("... it has returned: what it left on the stack is not taken for certain",
+             not owner["complete"] and all(
+                 frame.get("guess") for frame in owner["frames"][min(gaps + [99]):]), owner)
+
+
+@check
 def odd_stacks(shop):
     for name, options in ("plain", ["-fomit-frame-pointer"]), ("framed", ["-fno-omit-frame-pointer"]):
         shop.write("bare.c", BARE)
@@ -190,6 +236,8 @@ def odd_stacks(shop):
                      not owner["complete"] and owner["end"] and names(owner)[0] == "pause"), owner)
             test("... and no frame of a function that has returned", "take" not in names(owner),
                  names(owner))
+            test("... nor is a stack with a gap called complete", not owner["complete"] or not any(
+                frame.get("gap") for frame in owner["frames"]), owner)
         with Held(shop, path, "bare") as held:
             report = held.report()
         waiter = report["waiter"]
