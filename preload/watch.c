@@ -209,15 +209,30 @@ static void call_back(const struct fondue_hold *hold)
 	is_inside = false;
 }
 
-/* Return: false: not this time. */
-static bool report_held(
+/* Without memory for more: who it is, at least, by the number that it has given itself. */
+static void say_held(const struct waiter *w, struct fondue_hold *ret_hold)
+{
+	struct slot *owner = &registry->slots[word_slot(w->seen)];
+
+	*ret_hold = (struct fondue_hold){ .size = sizeof(*ret_hold), .lock = w->lock,
+		.pid = atomic_load_explicit(&owner->pid, memory_order_relaxed),
+		.tid = atomic_load_explicit(&owner->tid, memory_order_relaxed),
+		.held_ms = since_ns(w->now, w->seen_since) / 1000000, .waiting = 1 };
+	log_line("lock at 0x%lx held %lu ms by pid %d tid %d; there is no memory to tell more",
+		(unsigned long)w->lock, (unsigned long)ret_hold->held_ms, ret_hold->pid,
+		ret_hold->tid);
+}
+
+static void report_held(
 	const struct waiter *w, unsigned count, uint64_t next_ns, struct fondue_hold *ret_hold)
 {
 	struct work *work = begin(REPORT_HELD, (uintptr_t)w->lock);
 	const struct party *owner;
 
-	if (!work)
-		return false;
+	if (!work) {
+		say_held(w, ret_hold);
+		return;
+	}
 	work->waiter = w;
 	work->report.next_ns = next_ns;
 	work->asks_for_core = config.hold_action == HOLD_ACTION_CORE && count == 0;
@@ -227,7 +242,6 @@ static bool report_held(
 		.pid = owner->pid, .tid = owner->tid,
 		.held_ms = work->report.held_ns / 1000000, .waiting = work->report.waiting };
 	(void)sys_call(SYS_munmap, work, sizeof(*work));
-	return true;
 }
 
 /* What each member wants, its predecessor... the next one holds. */
@@ -319,7 +333,6 @@ static uint64_t held(const struct waiter *w)
 	struct cycle cycle;
 	unsigned count = 0;
 	uint64_t again;
-	bool is_said;
 
 	if (word_slot(w->seen) == SLOT_ANONYMOUS || w->me->number == SLOT_ANONYMOUS)
 		return UINT64_MAX; /* nothing is known of it, or nobody could tell others */
@@ -329,11 +342,9 @@ static uint64_t held(const struct waiter *w)
 	if (again)
 		return again;
 	told_keep_since(w->seen, w->seen_since);
-	is_said = report_held(
-		w, count, since_ns(told_next(&lasting, w->now, count), w->now), &hold);
+	report_held(w, count, since_ns(told_next(&lasting, w->now, count), w->now), &hold);
 	again = told_done(&lasting, w->me->number, w->now, count);
-	if (is_said)
-		call_back(&hold);
+	call_back(&hold);
 	return again;
 }
 
@@ -353,8 +364,11 @@ static void over(const fondue_spinlock_t *lock, uint32_t word, uint64_t now, con
 	if (!told_take(word, &since))
 		return;
 	work = begin(REPORT_OVER, (uintptr_t)lock);
-	if (!work)
+	if (!work) {
+		log_line("lock at 0x%lx: %s after %lu ms", (unsigned long)lock, how,
+			(unsigned long)(since_ns(now, since) / 1000000));
 		return;
+	}
 	work->report.held_ns = since_ns(now, since);
 	work->report.ending = how;
 	finish(work, fill_over);
@@ -377,8 +391,11 @@ static void inherited(const struct inheritance *it)
 {
 	struct work *work = begin(REPORT_DEATH, (uintptr_t)it->lock);
 
-	if (!work)
+	if (!work) {
+		log_line("lock at 0x%lx: its owner, pid %d tid %d, died holding it",
+			(unsigned long)it->lock, it->pid, it->tid);
 		return;
+	}
 	work->inherited = *it;
 	finish(work, fill_death);
 }
