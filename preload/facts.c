@@ -280,3 +280,23 @@ void facts_take_stack(struct report *report, struct party *party, uintptr_t lock
 	if (!take_waiting(report, party) && !take_sleeping(report, party, lock))
 		party->how = HOW_NONE;
 }
+
+void facts_settle(struct report *report)
+{
+	for (unsigned i = 0; i < report->count; i++) {
+		struct party *party = &report->parties[i];
+		uintptr_t pc = party->site.address;
+
+		if (!registry_is_dead(party->number))
+			continue;
+		if (party->stack)
+			backtrace_free(party->stack);
+		party->stack = NULL;
+		party->how = HOW_NONE;
+		party->why = "it is gone";
+		party->state = (struct thread_state){ .is_there = false };
+		log_format(party->state.doing, sizeof(party->state.doing), "gone");
+		party->site = (struct place){ .address = 0 };
+		facts_find_last_site(report, party, pc);
+	}
+}

@@ -101,3 +101,10 @@ void facts_find_wanted(struct report *report, struct party *party);
  * signal, unless FONDUE_SIGNAL says otherwise.
  */
 void facts_take_stack(struct report *report, struct party *party, uintptr_t lock);
+
+/*
+ * facts_settle() - when all is found out: who has died meanwhile is told of as such
+ *
+ * What was seen of it may be of another program already, which runs under its number.
+ */
+void facts_settle(struct report *report);

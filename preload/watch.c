@@ -73,6 +73,7 @@ static void open_report(struct report *report)
 
 static void close_report(struct work *work)
 {
+	facts_settle(&work->report);
 	deliver(&work->report, work->words, sizeof(work->words));
 	facts_end(&work->report);
 }
