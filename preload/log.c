@@ -178,15 +178,20 @@ static bool would_block(int fd)
 #define MASK_OF(number)	 (1UL << ((number)-1))
 #define SIGNALS_OF_WRITE (MASK_OF(SIGPIPE) | MASK_OF(SIGXFSZ) | MASK_OF(SIGTTOU))
 
-/* A file takes any length; of what a pipe may hold the reader decides, page by page. */
-static size_t piece_for(int fd, size_t len)
+/*
+ * What a pipe has room for it takes as a whole, other writers waiting meanwhile. A write that
+ * ends where the room does, rather than wait for a reader, takes a description of our own.
+ * Return: it, or -1.
+ */
+static long open_pipe_again(int fd, const struct stat *status)
 {
-	struct stat status;
+	char path[32];
 
-	if (len <= LOG_TEXT_MAX ||
-		(sys_call(SYS_fstat, fd, &status) == 0 && S_ISREG(status.st_mode)))
-		return len;
-	return LOG_TEXT_MAX;
+	if (!S_ISFIFO(status->st_mode))
+		return -1;
+	log_format(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return sys_call(SYS_openat, AT_FDCWD, path,
+		O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
 long log_write(int fd, const char *text, size_t len)
@@ -210,10 +215,8 @@ long log_write(int fd, const char *text, size_t len)
 	return result;
 }
 
-static void write_all(int fd, const char *text, size_t len)
+static void write_pieces(int fd, const char *text, size_t len, size_t piece)
 {
-	size_t piece = piece_for(fd, len);
-
 	while (len) {
 		long done = log_write(fd, text, piece < len ? piece : len);
 
@@ -222,6 +225,24 @@ static void write_all(int fd, const char *text, size_t len)
 		text += done;
 		len -= done;
 	}
+}
+
+/* Of a long text a file takes all; a terminal or a socket as much as its reader lets it. */
+static void write_all(int fd, const char *text, size_t len)
+{
+	struct stat status = { .st_mode = 0 };
+	size_t piece = len;
+	long again = -1;
+
+	if (len > LOG_TEXT_MAX)
+		(void)sys_call(SYS_fstat, fd, &status);
+	if (len > LOG_TEXT_MAX && !S_ISREG(status.st_mode)) {
+		again = open_pipe_again(fd, &status);
+		piece = again >= 0 ? len : LOG_TEXT_MAX;
+	}
+	write_pieces(again >= 0 ? again : fd, text, len, piece);
+	if (again >= 0)
+		(void)sys_call(SYS_close, again);
 }
 
 static void leave(const char *text, size_t len)

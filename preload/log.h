@@ -28,8 +28,8 @@ void log_format(char *text, size_t size, const char *format, ...) FONDUE_PRINTF(
  * struct log_text - lines that belong together, in room of the caller's
  *
  * log_begin() writes who speaks, log_add() what, log_end_line() ends a line; what a full text,
- * with len == max, does not hold is lost. log_say() says it: in one write, if it goes to a file
- * or fits into LOG_TEXT_MAX bytes, which a pipe takes as a whole.
+ * with len == max, does not hold is lost. log_say() says it: in one write, if it goes to a file, to
+ * a pipe that has room for it, or fits into LOG_TEXT_MAX bytes, which a pipe takes as a whole.
  */
 #define LOG_TEXT_MAX 4096 /* PIPE_BUF */
 struct log_text {
