@@ -279,6 +279,55 @@ def many_records(shop):
          (count, text.count(" held ")))
 
 
+CROWD = r"""
+#define MEMBERS 6
+FONDUE_SHARED static fondue_spinlock_t locks[MEMBERS];
+FONDUE_SHARED static int ready;
+static int number;
+
+KEEP static void rest(void)
+{
+	fondue_spin_lock(&locks[number]);
+	__atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+	for (;;)
+		pause();
+}
+KEEP static void ask(void)
+{
+	while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < MEMBERS)
+		usleep(100);
+	fondue_spin_lock(&locks[number]);
+	STAY();
+}
+static void be_child(void (*work)(void))
+{
+	if (fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		DEEP(work);
+	}
+}
+int main(void)
+{
+	for (number = 0; number < MEMBERS; number++)
+		be_child(rest);
+	for (number = 0; number < MEMBERS; number++)
+		be_child(ask);
+	for (;;)
+		pause();
+}
+"""
+
+
+@check
+def pipe(shop):
+    """Long lines of several processes at the same moment: more than a pipe takes page by page."""
+    path = shop.held("crowd", nested(12, 60) + CROWD, "-O1", "-w")
+    with Held(shop, path, log=False, limit=60) as held:
+        lines = [held.process.stderr.readline() for _ in range(12)]
+    test("JSON into a pipe: objects of several processes do not mix", min(map(len, lines)) > 4096
+         and all(map(is_json, lines)), [line[:100] for line in lines if not is_json(line)])
+
+
 @check
 def one_write(shop):
     needs("strace")
