@@ -100,8 +100,8 @@ static bool wait_in_vain(long long ms)
 /* Wait until @n reports have been made of it: each comes after twice the time of the last. */
 static bool wait_for_reports(unsigned n)
 {
-	for (unsigned i = 0; i < 10 && !report(n - 1); i++)
-		if (!wait_in_vain(2 * LIMIT_MS << n))
+	for (unsigned i = 0; i < 8 && !report(n - 1); i++)
+		if (!wait_in_vain(2 * LIMIT_MS << (n + i)))
 			return false;
 	return report(n - 1) != 0;
 }
@@ -206,7 +206,7 @@ static void *wait_with_little(void *arg)
 	volatile char used[8 * 1024];
 
 	used[0] = used[sizeof(used) - 1] = 1;
-	*(bool *)arg = wait_in_vain(4 * LIMIT_MS);
+	*(bool *)arg = wait_until_said(&board->lock, " held ");
 	return NULL;
 }
 
@@ -264,7 +264,7 @@ static int play_allocator(void)
 
 	must(owner > 0);
 	atomic_store(&kept, true);
-	must(wait_in_vain(4 * LIMIT_MS));
+	must(wait_until_said(&board->lock, " held "));
 	atomic_store(&kept, false);
 	must(report(0) && atomic_load(&calls) == 0);
 	must(is_killed(owner));

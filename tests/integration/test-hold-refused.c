@@ -27,8 +27,9 @@ static int play_refused(void)
 	pid_t owner = start_ready(work_hold);
 
 	must(owner > 0 && filter_install(rules));
+	must(wait_until_said(&board->lock, " held "));
 	errno = 4711;
-	must(wait_in_vain(4 * LIMIT_MS) && errno == 4711);
+	must(wait_in_vain(2 * LIMIT_MS) && errno == 4711);
 	must(report(0) >= LIMIT_MS && (is_said("annotated") || is_said("at 0x")));
 	must(names(owner) && !is_said("gone") && !is_said("dead"));
 	must(is_killed(owner));
@@ -70,7 +71,7 @@ static int play_no_descriptor(void)
 	for (int fd = 3; fd < 64; fd++)
 		close(fd);
 	must(owner > 0 && setrlimit(RLIMIT_NOFILE, &none) == 0);
-	must(wait_in_vain(4 * LIMIT_MS) && report(0) && names(owner));
+	must(wait_until_said(&board->lock, " held ") && names(owner));
 	must(!is_said("gone") && is_said("its stack is not to be had: it cannot be read"));
 	must(is_killed(owner));
 	return CHILD_GOOD;
@@ -83,7 +84,7 @@ static int play_no_memory(void)
 	pid_t owner = start_ready(work_hold);
 
 	must(owner > 0 && setrlimit(RLIMIT_AS, &none) == 0);
-	must(wait_in_vain(4 * LIMIT_MS) && names(owner) && is_said("no memory"));
+	must(wait_until_said(&board->lock, " held ") && names(owner) && is_said("no memory"));
 	must(is_killed(owner));
 	return CHILD_GOOD;
 }

@@ -126,14 +126,12 @@ static int play_once_for_all(void)
 	must(owner > 0);
 	for (unsigned i = 0; i < WAITERS; i++)
 		waiters[i] = start_parked(work_take);
-	must(eventually(report(2)));
+	must(eventually(report(2) && is_said("20 wait") && is_said("15 more")));
 	/* the next comes after twice as long: as often as that, and no waiter told it again */
 	for (unsigned i = 0; report(i); i++)
 		must(report(i) >= LIMIT_MS << i);
 	must(names(owner));
 	must(is_said("sleeping"));
-	must(is_said("20 wait"));
-	must(is_said("15 more"));
 	must(is_killed(owner));
 	for (unsigned i = 0; i < WAITERS; i++)
 		must(unit_wait(waiters[i]) == CHILD_GOOD);
