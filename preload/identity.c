@@ -101,10 +101,16 @@ void identity_forget_nested(struct identity *me, const fondue_spinlock_t *lock)
 		atomic_store_explicit(&nested->lock, 0, memory_order_relaxed);
 }
 
+static bool never_quick;
+
+void identity_never_quick(void)
+{
+	never_quick = true;
+}
+
 uintptr_t identity_nothing(const struct identity *me)
 {
-	/* without membarrier every unlock is a full barrier, which the fast path is not */
-	return me->has_barrier ? FONDUE_DOING_NOTHING : FONDUE_DOING_OTHER;
+	return me->is_quick ? FONDUE_DOING_NOTHING : FONDUE_DOING_OTHER;
 }
 
 /* <linux/futex.h>, which musl's compiler does not find */
@@ -239,13 +245,16 @@ static void be_here(void)
 	*page = 1;
 }
 
-bool identity_notice_fork(void)
+bool identity_is_inherited(void)
 {
 	volatile uint8_t *page = here;
 
-	if (!identity_is_valid(&mine))
-		return false;
-	if (page ? *page : mine.pid == sys_call(SYS_getpid))
+	return identity_is_valid(&mine) && !(page ? *page : mine.pid == sys_call(SYS_getpid));
+}
+
+bool identity_notice_fork(void)
+{
+	if (!identity_is_inherited())
 		return false;
 	identity_forget();
 	return true;
@@ -337,6 +346,8 @@ static void fill(struct identity *me)
 	me->pid = sys_call(SYS_getpid);
 	choose_words(me);
 	me->has_barrier = number != SLOT_ANONYMOUS && park_has_barrier();
+	/* without membarrier every unlock is a full barrier, which the fast path is not */
+	me->is_quick = me->has_barrier && !never_quick;
 	me->covered = me->kept = me->over = me->reserved = NULL;
 	forget_inherited(me);
 	me->patience = PATIENCE_MAX;

@@ -35,6 +35,7 @@ struct identity {
 	uint32_t more;		 /* so many locks it holds that the holder does not name */
 	pid_t pid;		 /* of the process that it was given in */
 	bool has_barrier;	 /* membarrier(2) reaches this process: unlocking needs none */
+	bool is_quick;		 /* the fast path may take and release locks for it */
 	/* the thread's robust_list_head, what the kernel adds to entries; NULL: none */
 	struct robust_list_head *robust;
 	long futex_offset;
@@ -82,9 +83,14 @@ struct identity *identity_get(void);
 /* At start: before the program registers atfork handlers, which may take locks. */
 void identity_start(void);
 
+/* From now on no thread that gets an identity is quick: every lock call comes to the runtime. */
+void identity_never_quick(void);
+
 /* In a child: what there is, is the parent's. */
 void identity_forget(void);
-/* Is it the parent's, though nobody has said so? Then it is forgotten. */
+/* Is it the parent's, though nobody has said so? */
+bool identity_is_inherited(void);
+/* The same; then it is forgotten. */
 bool identity_notice_fork(void);
 
 /* What is to be told of @lock, NULL: nothing; of lock NULL: a place that is free. */

@@ -88,7 +88,7 @@ static void got(struct waiter *w)
 {
 	bool is_watched = lock_wait(w->lock) != 0;
 
-	if (!w->nested && (is_watched || !w->me->has_barrier || has_to_tell(w->me, w->lock)))
+	if (!w->nested && (is_watched || !w->me->is_quick || has_to_tell(w->me, w->lock)))
 		identity_keep(w->me, w->lock);
 	if (is_watched && !w->owed)
 		identity_cover(w->me, w->lock);
@@ -189,27 +189,18 @@ static int lock_slowly(fondue_spinlock_t *lock, const struct timespec *deadline,
 	return end(&w, lock_it(&w, in_ns(deadline), has_spun));
 }
 
-/*
- * Where a door was called. Who asks for its frame has one: there is the caller's frame pointer,
- * then the return address, then the caller's stack.
- */
-static inline __attribute__((always_inline)) struct fondue_site caller_site(void)
+int spinlock_take(fondue_spinlock_t *lock, const struct timespec *deadline,
+	const struct fondue_site *site)
 {
-	struct fondue_site site = { .pc = (uintptr_t)__builtin_return_address(0) };
-	const uintptr_t *frame = __builtin_frame_address(0);
+	int saved = errno, result = lock_slowly(lock, deadline, site, false);
 
-#if defined(__x86_64__) && defined(__LP64__)
-	site.fp = frame[0];
-	site.sp = (uintptr_t)&frame[2];
-#else
-	(void)frame;
-#endif
-	return site;
+	errno = saved;
+	return result;
 }
 
 static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
 {
-	struct fondue_site site = caller_site();
+	struct fondue_site site = spinlock_site();
 	struct identity *me = identity_mine();
 	int saved = errno, result = 0;
 	bool has_spun = false;
@@ -222,16 +213,22 @@ static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadlin
 	return result;
 }
 
-static int spinlock_trylock(fondue_spinlock_t *lock)
+int spinlock_try(fondue_spinlock_t *lock, const struct fondue_site *site)
 {
-	struct fondue_site site = caller_site();
 	struct waiter w = { .nested = false };
 	int saved = errno, result = EDEADLK;
 
-	if (begin(&w, lock, &site))
+	if (begin(&w, lock, site))
 		result = end(&w, wait_try(&w));
 	errno = saved;
 	return result;
+}
+
+static int spinlock_trylock(fondue_spinlock_t *lock)
+{
+	struct fondue_site site = spinlock_site();
+
+	return spinlock_try(lock, &site);
 }
 
 /* From here on it is as one that the fast path releases, for a signal handler, too. */
@@ -260,8 +257,8 @@ static void forget(struct identity *me, fondue_spinlock_t *lock)
 		identity_forget_nested(me, lock);
 		identity_name_one_less(me);
 	} else
-		identity_do(me, lock_wait(lock) && me->has_barrier ? FONDUE_DOING_WARY :
-								     identity_nothing(me));
+		identity_do(me, lock_wait(lock) && me->is_quick ? FONDUE_DOING_WARY :
+								  identity_nothing(me));
 }
 
 /* Not before: who waits for the lock should not wait for the message. */

@@ -4,6 +4,29 @@
  */
 #pragma once
 
-#include "layout.h"
+#include "identity.h"
 
 extern const struct fondue_spin_calls spin_calls;
+
+/* As the doors of the same names, for doors that know where they were called. */
+int spinlock_take(fondue_spinlock_t *lock, const struct timespec *deadline,
+	const struct fondue_site *site);
+int spinlock_try(fondue_spinlock_t *lock, const struct fondue_site *site);
+
+/*
+ * Where a door was called. Who asks for its frame has one: there is the caller's frame pointer,
+ * then the return address, then the caller's stack.
+ */
+static inline __attribute__((always_inline)) struct fondue_site spinlock_site(void)
+{
+	struct fondue_site site = { .pc = (uintptr_t)__builtin_return_address(0) };
+	const uintptr_t *frame = __builtin_frame_address(0);
+
+#if defined(__x86_64__) && defined(__LP64__)
+	site.fp = frame[0];
+	site.sp = (uintptr_t)&frame[2];
+#else
+	(void)frame;
+#endif
+	return site;
+}
