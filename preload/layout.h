@@ -128,3 +128,68 @@ struct registry {
 };
 
 _Static_assert(offsetof(struct registry, slots) == 16640, "as in the picture above");
+
+/*
+ * The second mapping, made beside the registry where locks are audited (audit.c), and there
+ * only. As the registry it is all zeros at first, and its pages come with their use.
+ */
+
+/* Locks that a thread holds, and is known to. */
+#define HELD_MAX 16
+
+/*
+ * What the thread of a slot holds; written by that thread alone. A place is free when its lock
+ * is 0. A signal handler comes between any two of the writes, uses a free place, and leaves
+ * it as free: so `number` is cleared before a place is taken, and everything after it was
+ * left.
+ */
+struct held {
+	_Atomic uintptr_t lock[HELD_MAX];
+	_Atomic uintptr_t pc[HELD_MAX];	     /* where it was taken; 0: not known */
+	_Atomic uint64_t since[HELD_MAX];    /* ns, CLOCK_MONOTONIC_COARSE; 0: not timed */
+	_Atomic uint16_t number[HELD_MAX];   /* in `order`; 0: not looked up yet */
+	_Atomic uint32_t incarnation;	     /* of the slot; if another: what its last owner held */
+	uint8_t spare[28];
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct held) == 448, "seven cache lines");
+
+/* In what order locks are taken: see order.c. Locks beyond, and edges, are not checked. */
+#define ORDER_LOCKS_BITS 12
+#define ORDER_LOCKS	 (1 << ORDER_LOCKS_BITS)
+#define ORDER_WORDS_BITS 16
+#define ORDER_WORDS	 (1 << ORDER_WORDS_BITS)
+#define ORDER_PLACES	 (ORDER_WORDS / 2)
+
+struct order_lock {
+	_Atomic uint64_t key;	   /* 0: free; else constant: see lockorder.c */
+	_Atomic uintptr_t address; /* where the first process has it that told */
+};
+
+/* Where b was taken under a. Written before it is published, then constant. */
+struct order_place {
+	uintptr_t held_pc, taken_pc;
+	uint64_t namespace; /* inode of the pid namespace that `pid` belongs to; 0: not known */
+	uint32_t pid, spare;
+};
+
+/* Matrices of bits: of a, the row, and b. */
+struct order {
+	_Atomic uint64_t edges[ORDER_LOCKS][ORDER_LOCKS / 64];	 /* b was taken under a */
+	_Atomic uint64_t settled[ORDER_LOCKS][ORDER_LOCKS / 64]; /* nothing is to be done */
+	_Atomic uint64_t told[ORDER_LOCKS][ORDER_LOCKS / 64];	 /* of an inversion; a < b */
+	struct order_lock locks[ORDER_LOCKS];
+	_Atomic uint64_t words[ORDER_WORDS]; /* pair and record: see order.c */
+	struct order_place places[ORDER_PLACES];
+	_Atomic uint32_t places_used;
+	_Atomic uint32_t said_full;
+	_Atomic uint32_t processes; /* with locks in private memory that are in here */
+	uint32_t spare;
+};
+
+struct audit {
+	_Atomic uint32_t said_many; /* that a thread holds more than HELD_MAX */
+	uint32_t spare[15];
+	struct held held[SLOTS];
+	struct order order;
+};
