@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include "adopt.h"
+#include "audit.h"
 #include "born.h"
 #include "config.h"
 #include "family.h"
@@ -83,8 +84,8 @@ static void make_lock(void)
 	 * Locks that relatives use already are not to be signed from another registry. Without
 	 * one they work, but nobody sees an owner's death, which is said when one is used.
 	 */
-	if (family_alone())
-		(void)registry_create();
+	if (family_alone() && registry_create())
+		audit_create();
 	identity_start();
 	made = born_empty(sizeof(*made));
 	if (!made)

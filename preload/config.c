@@ -32,6 +32,7 @@ static struct variable {
 	{ "FONDUE_HOLD_ACTION", TYPE_ACTION, false, &config.hold_action, false },
 	{ "FONDUE_REPORT_FORMAT", TYPE_FORMAT, false, &config.report_format, false },
 	{ "FONDUE_REPORT_DIR", TYPE_PATH, false, &config.report_dir, false },
+	{ "FONDUE_LOCKORDER", TYPE_SWITCH, false, &config.lock_order, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */

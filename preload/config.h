@@ -15,6 +15,7 @@ struct config {
 	unsigned hold_action;	/* FONDUE_HOLD_ACTION: enum hold_action */
 	unsigned report_format; /* FONDUE_REPORT_FORMAT: enum report_format */
 	const char *report_dir; /* FONDUE_REPORT_DIR: where records of reports go; NULL: nowhere */
+	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
 

@@ -13,8 +13,10 @@
 
 #include "lifecycle.h"
 #include "adopt.h"
+#include "audit.h"
 #include "config.h"
 #include "family.h"
+#include "lockorder.h"
 #include "log.h"
 #include "modules.h"
 #include "thread-state.h"
@@ -42,6 +44,10 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	log_start();
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start(late);
+	if (config.lock_order) {
+		runtime = audit_start(runtime);
+		lockorder_start();
+	}
 	adopt_start(runtime);
 	pthread_atfork(before_fork, adopt_release, NULL);
 	watch_start(); /* libraries with locks may come later */

@@ -123,6 +123,9 @@ struct fondue_spin_calls {
 	void (*released)(fondue_spinlock_t *lock);
 	int (*set_hold_limit)(fondue_spinlock_t *lock, unsigned int ms);
 	int (*on_hold)(fondue_hold_callback *callback, void *arg);
+	/* It is made anew: what is known of it does not hold any more. */
+	void (*init)(fondue_spinlock_t *lock);
+	int (*may_nest)(fondue_spinlock_t *a, fondue_spinlock_t *b);
 };
 
 #define FONDUE_LIKELY_(x) __builtin_expect(!!(x), 1)
@@ -418,12 +421,16 @@ FONDUE_INLINE_ int fondue_spin_lock_until_(
 /**
  * fondue_spin_init() - make @lock free
  *
- * For memory that is not zero. Must not be called while anybody uses the lock.
- * Return: 0. Since: 0.1
+ * For memory that is not zero. Must not be called while anybody uses the lock. Under
+ * FONDUE_LOCKORDER=1 it also forgets what was known of a lock that was there before, so
+ * call it for each lock in memory that is used again, zeroed or not.
+ * Safety: thread-safe; async-signal-safe. Return: 0. Since: 0.1
  */
 static __inline__ int fondue_spin_init(fondue_spinlock_t *lock)
 {
 	lock->word = lock->wait = 0;
+	if (FONDUE_SELF_AT_)
+		FONDUE_SPIN_CALLS_->init(lock);
 	return 0;
 }
 
@@ -540,6 +547,22 @@ static __inline__ int fondue_spin_set_hold_limit(fondue_spinlock_t *lock, unsign
 static __inline__ int fondue_spin_on_hold(fondue_hold_callback *callback, void *arg)
 {
 	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->on_hold(callback, arg) : ENOSYS;
+}
+
+/**
+ * fondue_spin_may_nest() - these two may be taken in either order
+ *
+ * For FONDUE_LOCKORDER=1, which says nothing of the two then: because something else, a third
+ * lock that is always held, keeps both orders from meeting. To be called before they are
+ * used, once for the family: by who makes the locks, behind fondue_spin_init(), which
+ * forgets it. Otherwise it has no effect.
+ *
+ * Safety: thread-safe; async-signal-safe.
+ * Return: 0; ENOSPC when the runtime has no room to remember it. Since: 0.1
+ */
+static __inline__ int fondue_spin_may_nest(fondue_spinlock_t *a, fondue_spinlock_t *b)
+{
+	return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->may_nest(a, b) : 0;
 }
 
 FONDUE_INLINE_ void fondue_scoped_unlock_(fondue_spinlock_t **lock)

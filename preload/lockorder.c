@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lockorder.c - which lock is under which, and what is said when it is the other way round
+ *
+ * Whoever takes a lock, and holds others, adds "that one was held when this one was taken" to a
+ * graph of the whole family (order.c). If there is a way back already, somebody has taken
+ * them in the other order: two who do so at the same time wait for each other for ever. It
+ * need not have happened, and the two need not even have been in the same hour. Only what is
+ * new is looked at, so all that a well-worn order costs is finding the lock and one bit.
+ *
+ * A lock is an instance: the same variable in the same memory. In shared memory that is what
+ * is mapped, and where in it, whatever its address is in this process and that; in private
+ * memory it is the address and the process. What cannot be told counts as private: then an
+ * inversion between processes is missed, and none is invented.
+ *
+ * Finding out comes first, and leaves a struct inversion; saying is apart from it.
+ */
+#include <sys/mman.h>
+
+#include "lockorder.h"
+#include "audit.h"
+#include "born.h"
+#include "log.h"
+#include "order.h"
+#include "registry.h"
+#include "remark.h"
+#include "sharing.h"
+#include "thread-state.h"
+
+/* One order in which two locks were taken, and where. */
+struct nesting {
+	uintptr_t held, taken; /* locks */
+	uintptr_t held_pc, taken_pc;
+	pid_t pid;
+	uint64_t namespace; /* of that pid */
+};
+
+struct inversion {
+	struct nesting now;	  /* by the calling thread */
+	unsigned count; /* of those that lead back from `now.taken` to `now.held` */
+	unsigned known; /* of them: the first ones */
+	struct nesting before[ORDER_STEPS];
+};
+
+/* Of this process alone, and empty in each child. */
+static struct own {
+	_Atomic uint32_t process; /* tells its private locks from those of others; 0: not yet */
+	pid_t pid;		  /* where the kernel does not empty it */
+	struct sharing_cache cache;
+} *own;
+
+_Static_assert(sizeof(struct own) <= 4096, "born_empty() has a page");
+
+static bool is_born_empty;
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+	return x ^ x >> 31;
+}
+
+/* Its number in the family. Raced for by two threads it costs a number. */
+static uint32_t own_process(void)
+{
+	uint32_t none = 0, fresh;
+	pid_t pid = is_born_empty ? 0 : (pid_t)sys_call(SYS_getpid);
+
+	if (own->pid != pid) {
+		own->pid = pid;
+		atomic_store(&own->process, 0);
+	}
+	if (atomic_load_explicit(&own->process, memory_order_relaxed))
+		return own->process;
+	fresh = atomic_fetch_add(&audit->order.processes, 1) + 1;
+	(void)atomic_compare_exchange_strong(&own->process, &none, fresh);
+	return own->process;
+}
+
+/* Never 0. */
+static uint64_t key_of(uintptr_t lock)
+{
+	struct sharing sharing;
+	uint64_t key;
+
+	if (sharing_find(&own->cache, lock, &sharing) && sharing.shared)
+		key = mix(mix(mix(sharing.device) + sharing.inode) + sharing.offset +
+			  (lock - sharing.start));
+	else
+		key = mix(mix(~(uint64_t)own_process()) + lock);
+	return key ? key : 1;
+}
+
+static void say_full(void)
+{
+	if (!atomic_exchange(&audit->order.said_full, 1))
+		log_line("lock order: there is no room for more locks and orders (%d and %d); those "
+			 "that are known are checked, others are not",
+			ORDER_LOCKS, ORDER_PLACES);
+}
+
+static unsigned number_of(uintptr_t lock)
+{
+	unsigned number = order_number(&audit->order, key_of(lock), lock);
+
+	if (!number)
+		say_full();
+	return number;
+}
+
+static unsigned number_held(struct held *held, unsigned i, uintptr_t lock)
+{
+	unsigned number = atomic_load_explicit(&held->number[i], memory_order_relaxed);
+
+	if (number)
+		return number;
+	number = number_of(lock);
+	atomic_store_explicit(&held->number[i], number, memory_order_relaxed);
+	return number;
+}
+
+static void add_nesting(struct log_text *text, const struct nesting *nesting)
+{
+	remark_add_lock(text, nesting->taken);
+	log_add(text, " at ");
+	remark_add_place(text, nesting->taken_pc);
+	log_add(text, " while holding ");
+	remark_add_lock(text, nesting->held);
+	log_add(text, " (taken at ");
+	remark_add_place(text, nesting->held_pc);
+	log_add(text, ")");
+}
+
+static void add_before(struct log_text *text, const struct nesting *nesting)
+{
+	bool is_ours = nesting->namespace && nesting->namespace == thread_namespace();
+
+	log_add(text, "  before  pid %d%s took ", nesting->pid,
+		is_ours ? "" : " in its own pid namespace");
+	add_nesting(text, nesting);
+	log_end_line(text);
+}
+
+static void say(const struct inversion *inversion)
+{
+	struct log_text *text = remark_begin();
+
+	if (!text)
+		return;
+	log_add(text, "lock order: takes ");
+	add_nesting(text, &inversion->now);
+	log_add(text, inversion->count == 1 ?
+			"; the other order was seen, too: not a deadlock, but one is possible" :
+			"; with %u other orders it makes a circle: not a deadlock, but one is "
+			"possible",
+		inversion->count);
+	log_end_line(text);
+	for (unsigned i = 0; i < inversion->known; i++)
+		add_before(text, &inversion->before[i]);
+	if (inversion->count > inversion->known) {
+		log_add(text, "  before  %u more", inversion->count - inversion->known);
+		log_end_line(text);
+	}
+	remark_end(text);
+}
+
+static void fill_nesting(struct nesting *ret, unsigned a, unsigned b)
+{
+	const struct order_place *place = order_where(&audit->order, a, b);
+
+	*ret = (struct nesting){ .held = order_address(&audit->order, a),
+		.taken = order_address(&audit->order, b) };
+	if (!place)
+		return;
+	ret->held_pc = place->held_pc;
+	ret->taken_pc = place->taken_pc;
+	ret->pid = place->pid;
+	ret->namespace = place->namespace;
+}
+
+/* Of a way that is too long the last lock is not the next one. */
+static void follow(const struct order_way *way, struct inversion *ret)
+{
+	ret->count = way->count;
+	ret->known = way->count > ORDER_STEPS ? ORDER_STEPS - 1 : way->count;
+	for (unsigned i = 0; i < ret->known; i++)
+		fill_nesting(&ret->before[i], way->locks[i], way->locks[i + 1]);
+}
+
+/* a was held when b was taken: is there a way from b to a? */
+static void search(unsigned a, unsigned b, struct inversion *inversion)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct order_search), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct order_way way;
+	bool found;
+
+	if (sys_failed(at))
+		return;
+	found = order_find(&audit->order, b, a, (struct order_search *)at, &way);
+	(void)sys_call(SYS_munmap, at, sizeof(struct order_search));
+	if (!found || !order_may_tell(&audit->order, a, b))
+		return;
+	follow(&way, inversion);
+	say(inversion);
+}
+
+/* Add it, look what follows from it, and never again. */
+static void settle(const struct identity *me, const struct nesting *now, unsigned a, unsigned b)
+{
+	struct inversion inversion = { .now = *now };
+	struct slot *slot = &registry->slots[me->number];
+	struct order_place place = { .held_pc = now->held_pc, .taken_pc = now->taken_pc,
+		.namespace = atomic_load_explicit(&slot->namespace, memory_order_relaxed),
+		.pid = atomic_load_explicit(&slot->pid, memory_order_relaxed) };
+
+	if (!order_add(&audit->order, a, b, &place)) {
+		say_full();
+		return;
+	}
+	search(a, b, &inversion);
+	order_settle(&audit->order, a, b);
+}
+
+static bool holds(const struct held *held, uintptr_t lock)
+{
+	for (unsigned i = 0; i < HELD_MAX; i++)
+		if (atomic_load_explicit(&held->lock[i], memory_order_relaxed) == lock)
+			return true;
+	return false;
+}
+
+static void wants(const struct identity *me, struct held *held, const fondue_spinlock_t *lock,
+	uintptr_t pc)
+{
+	struct nesting now = { .taken = (uintptr_t)lock, .taken_pc = pc };
+	unsigned wanted = 0;
+
+	for (unsigned i = 0; i < HELD_MAX; i++) {
+		unsigned number;
+
+		now.held = atomic_load_explicit(&held->lock[i], memory_order_relaxed);
+		if (!now.held)
+			continue;
+		if (!wanted && holds(held, now.taken))
+			return; /* it will be refused */
+		if (!wanted)
+			wanted = number_of(now.taken);
+		number = number_held(held, i, now.held);
+		if (!wanted || !number || order_is_settled(&audit->order, number, wanted))
+			continue;
+		now.held_pc = atomic_load_explicit(&held->pc[i], memory_order_relaxed);
+		settle(me, &now, number, wanted);
+	}
+}
+
+static void born(const fondue_spinlock_t *lock)
+{
+	unsigned number = order_known(&audit->order, key_of((uintptr_t)lock));
+
+	if (number)
+		order_forget(&audit->order, number);
+}
+
+static int may_nest(const fondue_spinlock_t *a, const fondue_spinlock_t *b)
+{
+	unsigned first = number_of((uintptr_t)a), second = number_of((uintptr_t)b);
+
+	if (!first || !second)
+		return ENOSPC;
+	order_free(&audit->order, first, second);
+	return 0;
+}
+
+static void *ordinary_page(void)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct own), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return sys_failed(at) ? NULL : (void *)at;
+}
+
+void lockorder_start(void)
+{
+	own = born_empty(sizeof(*own));
+	is_born_empty = own;
+	if (!own)
+		own = ordinary_page();
+	if (!own)
+		return;
+	audit_hooks.wants = wants;
+	audit_hooks.born = born;
+	audit_hooks.may_nest = may_nest;
+}
