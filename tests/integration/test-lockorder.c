@@ -356,38 +356,60 @@ static int play_raw_idle(void)
 	return CHILD_GOOD;
 }
 
-/* A thread's list is its own, and a slot's next owner has an empty one. */
+static unsigned my_slot(void)
+{
+	const struct fondue_self *self = (void *)(fondue_thread_() + fondue_binding_.self);
+
+	return self->word & 0xffff;
+}
+
+/* Return: its slot. */
 static void *hold_and_end(void *unused)
 {
 	(void)unused;
-	return take(A) ? "held" : NULL;
+	return take(A) ? (void *)(uintptr_t)my_slot() : NULL;
 }
 
+static void *nest_in_slot(void *unused)
+{
+	(void)unused;
+	return nest(B, C) ? (void *)(uintptr_t)my_slot() : NULL;
+}
+
+/* A thread's list is its own, and the next owner of its slot begins with an empty one. */
 static int play_left_behind(void)
 {
+	void *slot, *other = NULL;
 	pthread_t thread;
-	void *result = NULL;
 
-	for (unsigned i = 0; i < 30; i++) { /* many: one of them has the slot of another */
-		must(pthread_create(&thread, NULL, hold_and_end, NULL) == 0);
-		must(pthread_join(thread, &result) == 0);
-		must(fondue_spin_lock(A) == (result ? EOWNERDEAD : 0) && leave(A));
-		must(nest_elsewhere(B, C));
+	must(pthread_create(&thread, NULL, hold_and_end, NULL) == 0);
+	must(pthread_join(thread, &slot) == 0 && slot);
+	must(eventually(fondue_spin_lock(A) == EOWNERDEAD) && leave(A));
+	for (unsigned i = 0; i < 1000 && other != slot; i++) {
+		must(pthread_create(&thread, NULL, nest_in_slot, NULL) == 0);
+		must(pthread_join(thread, &other) == 0 && other);
 	}
+	must(other == slot);
 	must(nest(B, A) && nest(C, A) && !reports());
 	return CHILD_GOOD;
 }
 
 #if defined(__x86_64__)
 static volatile long step, at;
-static volatile unsigned acted;
+static volatile long acted;
 
-/* Between any two instructions; only while A is not held, as its word says. */
+#define UNDER(i)   (&plenty[i])
+#define HANDLED(i) (&plenty[LOCKS / 2 + (i)])
+
+/* Between any two instructions; B and C only while A is not held, as its word says. */
 static void on_trap(int number)
 {
 	(void)number;
-	if (step++ == at && __atomic_load_n(&A->word, __ATOMIC_SEQ_CST) == 0)
+	if (step++ != at)
+		return;
+	if (__atomic_load_n(&A->word, __ATOMIC_SEQ_CST) == 0)
 		acted += nest(B, C);
+	acted += nest(HANDLED(at), &board->second);
 }
 
 #define TRAP_FLAG "256"
@@ -401,20 +423,24 @@ static void on_trap(int number)
 static int play_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_trap };
+	unsigned count = 0;
 	bool good = true;
 
 	must(nest(B, A) && nest(C, A)); /* so A -> B or A -> C would be told of */
 	must(sigaction(SIGTRAP, &action, NULL) == 0);
-	for (at = 0; step >= at; at++) {
+	for (at = 0; step >= at && at < LOCKS / 2; at++) {
 		step = 0;
 		STEPPED(good &= take(A));
+		must(good && take(UNDER(at)) && leave(UNDER(at)));
 		STEPPED(good &= leave(A));
 		must(good);
 	}
-	must(acted > 100 && !*heard());
-	/* and the list is as empty as it should be */
-	must(nest(&board->lock, A) && nest(A, &board->second) && !reports());
-	must(nest(A, B) && reports() == 1);
+	must(at > 100 && acted > at && !*heard());
+	/* each time it was known what was held, here and there */
+	for (at--; at-- > 0;) {
+		must(nest(UNDER(at), A) && reports() == ++count);
+		must(nest(&board->second, HANDLED(at)) && reports() == ++count);
+	}
 	return CHILD_GOOD;
 }
 #endif
