@@ -135,19 +135,36 @@ static bool has_it(int result)
 	return result == 0 || result == EOWNERDEAD;
 }
 
-static int audited_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
+static int take(fondue_spinlock_t *lock, const struct timespec *deadline,
+	const struct fondue_site *site)
 {
-	struct fondue_site site = spinlock_site();
 	int saved = errno, result;
 	struct held *held = held_by_me();
 
 	if (held && audit_hooks.wants)
-		audit_hooks.wants(identity_mine(), held, lock, site.pc);
-	result = spinlock_take(lock, deadline, &site);
+		audit_hooks.wants(identity_mine(), held, lock, site->pc);
+	result = spinlock_take(lock, deadline, site);
 	if (held && has_it(result))
-		put_in(held, lock, site.pc);
+		put_in(held, lock, site->pc);
 	errno = saved;
 	return result;
+}
+
+static int audited_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
+{
+	struct fondue_site site = spinlock_site();
+	int result = take(lock, deadline, &site);
+
+	if (result == EDEADLK)
+		spinlock_tell_again(lock, &site);
+	return result;
+}
+
+static int audited_lock_scoped(fondue_spinlock_t *lock)
+{
+	struct fondue_site site = spinlock_site();
+
+	return take(lock, NULL, &site);
 }
 
 /* Who only tries does not wait, whatever he holds. */
@@ -214,6 +231,7 @@ const struct fondue_runtime *audit_start(const struct fondue_runtime *runtime)
 	calls.unlock = audited_unlock;
 	calls.init = audited_init;
 	calls.may_nest = audited_may_nest;
+	calls.lock_scoped = audited_lock_scoped;
 	audited = *runtime;
 	audited.spin = &calls;
 	identity_never_quick();

@@ -19,6 +19,7 @@
 #include "lockorder.h"
 #include "log.h"
 #include "modules.h"
+#include "relock.h"
 #include "thread-state.h"
 #include "watch.h"
 
@@ -50,6 +51,7 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	}
 	adopt_start(runtime);
 	pthread_atfork(before_fork, adopt_release, NULL);
+	relock_start();
 	watch_start(); /* libraries with locks may come later */
 	if (!adopt_is_wanted())
 		return;

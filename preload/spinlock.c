@@ -198,19 +198,52 @@ int spinlock_take(fondue_spinlock_t *lock, const struct timespec *deadline,
 	return result;
 }
 
-static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
+static int lock_here(fondue_spinlock_t *lock, const struct timespec *deadline,
+	const struct fondue_site *site)
 {
-	struct fondue_site site = spinlock_site();
 	struct identity *me = identity_mine();
 	int saved = errno, result = 0;
 	bool has_spun = false;
 
 	if (identity_is_idle(me))
-		identity_note_site(me, &site);
+		identity_note_site(me, site);
 	if (!identity_is_idle(me) || !wait_briefly(me, lock, &has_spun))
-		result = lock_slowly(lock, deadline, &site, has_spun);
+		result = lock_slowly(lock, deadline, site, has_spun);
 	errno = saved;
 	return result;
+}
+
+void (*spinlock_asked_again)(
+	const struct identity *me, const fondue_spinlock_t *lock, uintptr_t pc);
+
+/*
+ * The word says whose it is, also when a signal handler has interrupted its owner; but of a
+ * child that signs as its parent it says nothing.
+ */
+void spinlock_tell_again(const fondue_spinlock_t *lock, const struct fondue_site *site)
+{
+	const struct identity *me = identity_mine();
+
+	if (spinlock_asked_again && is_mine(me, lock) && !identity_is_inherited())
+		spinlock_asked_again(me, lock, site->pc);
+}
+
+static int spinlock_lock(fondue_spinlock_t *lock, const struct timespec *deadline)
+{
+	struct fondue_site site = spinlock_site();
+	int result = lock_here(lock, deadline, &site);
+
+	if (result == EDEADLK)
+		spinlock_tell_again(lock, &site);
+	return result;
+}
+
+/* Whose caller holds it already is content with that. */
+static int spinlock_lock_scoped(fondue_spinlock_t *lock)
+{
+	struct fondue_site site = spinlock_site();
+
+	return lock_here(lock, NULL, &site);
 }
 
 int spinlock_try(fondue_spinlock_t *lock, const struct fondue_site *site)
@@ -354,4 +387,5 @@ const struct fondue_spin_calls spin_calls = {
 	.on_hold = spinlock_on_hold,
 	.init = spinlock_init,
 	.may_nest = spinlock_may_nest,
+	.lock_scoped = spinlock_lock_scoped,
 };

@@ -14,6 +14,16 @@ int spinlock_take(fondue_spinlock_t *lock, const struct timespec *deadline,
 int spinlock_try(fondue_spinlock_t *lock, const struct fondue_site *site);
 
 /*
+ * A room above is told of a thread that asks for a lock at @pc which it holds: certainly, not
+ * because a signal handler has interrupted it on its way there. NULL: nobody cares.
+ */
+extern void (*spinlock_asked_again)(
+	const struct identity *me, const fondue_spinlock_t *lock, uintptr_t pc);
+
+/* Of a door that is about to return EDEADLK: tell it, if it is certain. */
+void spinlock_tell_again(const fondue_spinlock_t *lock, const struct fondue_site *site);
+
+/*
  * Where a door was called. Who asks for its frame has one: there is the caller's frame pointer,
  * then the return address, then the caller's stack.
  */

@@ -126,6 +126,8 @@ struct fondue_spin_calls {
 	/* It is made anew: what is known of it does not hold any more. */
 	void (*init)(fondue_spinlock_t *lock);
 	int (*may_nest)(fondue_spinlock_t *a, fondue_spinlock_t *b);
+	/* As lock without a deadline, by one for whom EDEADLK is as good. */
+	int (*lock_scoped)(fondue_spinlock_t *lock);
 };
 
 #define FONDUE_LIKELY_(x) __builtin_expect(!!(x), 1)
@@ -573,7 +575,14 @@ FONDUE_INLINE_ void fondue_scoped_unlock_(fondue_spinlock_t **lock)
 
 FONDUE_INLINE_ fondue_spinlock_t *fondue_scoped_lock_(fondue_spinlock_t *lock)
 {
-	return fondue_spin_lock(lock) == EDEADLK ? NULL : lock;
+	int result;
+
+	if (FONDUE_LIKELY_(fondue_spin_take_(lock) == 0))
+		return lock;
+	result = FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->lock_scoped(lock) :
+				   fondue_plain_lock_(lock, NULL);
+	FONDUE_ACQUIRED_(lock);
+	return result == EDEADLK ? NULL : lock;
 }
 
 /*

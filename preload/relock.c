@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relock.c - the shortest of all deadlocks
+ *
+ * It is refused with EDEADLK, which is often ignored: then the thread goes on as if it had
+ * the lock twice, and releases it too early. So it is said at once, the first time that a
+ * process asks for a lock at a place. Which these were is remembered as hashes in a page of
+ * the process; when that is full, which no program should achieve, nothing more is said.
+ */
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "relock.h"
+#include "born.h"
+#include "config.h"
+#include "registry.h"
+#include "remark.h"
+#include "spinlock.h"
+
+struct relock {
+	uintptr_t lock;
+	uintptr_t held_pc; /* where the thread has taken it; 0: not known */
+	uintptr_t pc;	   /* where it asks for it */
+};
+
+#define SAID 512
+
+/* Hashes, 0: free. */
+struct said {
+	_Atomic uint64_t of[SAID];
+};
+
+static struct said *_Atomic said_here;
+
+static struct said *said_page(void)
+{
+	struct said *page = atomic_load(&said_here), *none = NULL;
+
+	if (page)
+		return page;
+	page = born_empty(sizeof(*page));
+	if (page && !atomic_compare_exchange_strong(&said_here, &none, page))
+		page = none; /* another thread has been faster: a page is lost, once */
+	return page;
+}
+
+static bool is_first(const struct relock *relock)
+{
+	struct said *said = said_page();
+	uint64_t hash = (relock->lock * 0x9e3779b97f4a7c15ULL ^ relock->pc) *
+			0xbf58476d1ce4e5b9ULL;
+
+	hash |= 1;
+	for (unsigned i = 0; said && i < SAID; i++) {
+		_Atomic uint64_t *of = &said->of[((hash >> 32) + i) % SAID];
+		uint64_t there = 0;
+
+		if (atomic_compare_exchange_strong(of, &there, hash))
+			return true;
+		if (there == hash)
+			return false;
+	}
+	return false;
+}
+
+static void say(const struct relock *relock)
+{
+	struct log_text *text = remark_begin();
+
+	if (!text)
+		return;
+	remark_add_lock(text, relock->lock);
+	log_add(text, ": asked for at ");
+	remark_add_place(text, relock->pc);
+	log_add(text, " by a thread that holds it (taken at ");
+	remark_add_place(text, relock->held_pc);
+	log_add(text, "): refused with EDEADLK, it would never get it");
+	log_end_line(text);
+	remark_end(text);
+}
+
+/* The holder names one lock with its place, and some others have a place of their own. */
+static uintptr_t held_pc(const struct identity *me, uintptr_t lock)
+{
+	const struct slot *slot = &registry->slots[me->number];
+
+	if (slot->holder.lock == lock)
+		return slot->holder.site.pc;
+	for (unsigned i = 0; i < NESTED_MAX; i++)
+		if (atomic_load_explicit(&slot->nested[i].lock, memory_order_relaxed) == lock)
+			return atomic_load_explicit(&slot->nested[i].pc, memory_order_relaxed);
+	return 0;
+}
+
+static void asked_again(const struct identity *me, const fondue_spinlock_t *lock, uintptr_t pc)
+{
+	struct relock relock = { .lock = (uintptr_t)lock, .pc = pc };
+
+	if (!is_first(&relock))
+		return;
+	relock.held_pc = held_pc(me, relock.lock);
+	say(&relock);
+}
+
+void relock_start(void)
+{
+	if (config.hold_ms)
+		spinlock_asked_again = asked_again;
+}
