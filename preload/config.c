@@ -33,6 +33,7 @@ static struct variable {
 	{ "FONDUE_REPORT_FORMAT", TYPE_FORMAT, false, &config.report_format, false },
 	{ "FONDUE_REPORT_DIR", TYPE_PATH, false, &config.report_dir, false },
 	{ "FONDUE_LOCKORDER", TYPE_SWITCH, false, &config.lock_order, false },
+	{ "FONDUE_HOLD_CHECK", TYPE_SWITCH, false, &config.hold_check, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */

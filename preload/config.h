@@ -16,6 +16,7 @@ struct config {
 	unsigned report_format; /* FONDUE_REPORT_FORMAT: enum report_format */
 	const char *report_dir; /* FONDUE_REPORT_DIR: where records of reports go; NULL: nowhere */
 	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
+	bool hold_check;  /* FONDUE_HOLD_CHECK: who releases a lock looks how long it held it */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
 

@@ -187,9 +187,19 @@ struct order {
 	uint32_t spare;
 };
 
+/* How often a lock taken at a place was held too long: see overdue.c. */
+#define OVERDUE_PLACES 256
+
+struct overdue_place {
+	_Atomic uintptr_t pc; /* 0: free; 1: all that are not known */
+	_Atomic uint32_t count;
+	uint32_t spare;
+};
+
 struct audit {
 	_Atomic uint32_t said_many; /* that a thread holds more than HELD_MAX */
 	uint32_t spare[15];
+	struct overdue_place overdue[OVERDUE_PLACES];
 	struct held held[SLOTS];
 	struct order order;
 };

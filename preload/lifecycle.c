@@ -19,6 +19,7 @@
 #include "lockorder.h"
 #include "log.h"
 #include "modules.h"
+#include "overdue.h"
 #include "relock.h"
 #include "thread-state.h"
 #include "watch.h"
@@ -40,16 +41,23 @@ static void before_fork(void)
  */
 static bool libc_is_ready;
 
+static const struct fondue_runtime *audit_as_configured(const struct fondue_runtime *runtime)
+{
+	if (!config.lock_order && !config.hold_check)
+		return runtime;
+	if (config.lock_order)
+		lockorder_start();
+	if (config.hold_check)
+		overdue_start();
+	return audit_start(runtime);
+}
+
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late)
 {
 	log_start();
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start(late);
-	if (config.lock_order) {
-		runtime = audit_start(runtime);
-		lockorder_start();
-	}
-	adopt_start(runtime);
+	adopt_start(audit_as_configured(runtime));
 	pthread_atfork(before_fork, adopt_release, NULL);
 	relock_start();
 	watch_start(); /* libraries with locks may come later */

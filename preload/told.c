@@ -118,6 +118,11 @@ bool told_take(uint32_t word, uint64_t *ret_since)
 	return atomic_compare_exchange_strong(&turn->told, &told, 0);
 }
 
+bool told_is(uint32_t word)
+{
+	return atomic_load(&record(word)->told) >> 32 == word;
+}
+
 void told_forget(uint32_t word)
 {
 	struct turn *turn = record(word);

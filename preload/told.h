@@ -35,5 +35,8 @@ void told_keep_since(uint32_t word, uint64_t since);
 /* It is over. Return: has it been reported, and nobody said yet that it is over? */
 bool told_take(uint32_t word, uint64_t *ret_since);
 
+/* Has it been reported, or is it being? */
+bool told_is(uint32_t word);
+
 /* Nothing has been told of @word: its next acquisition is another one. */
 void told_forget(uint32_t word);
