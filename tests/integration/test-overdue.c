@@ -129,6 +129,7 @@ static __attribute__((noinline)) bool hold_until_told(void)
 
 	atomic_store(&board->go, 1);
 	good &= eventually(heard_count(" held ") > 0);
+	spend(LIMIT + 3 * GRAIN);
 	return good && fondue_spin_unlock(&board->lock) == 0;
 }
 
@@ -157,6 +158,11 @@ static int play_nested(void)
 	must(fondue_spin_lock(&board->second) == 0 && fondue_spin_unlock(&board->second) == 0);
 	must(!*heard());
 	must(fondue_spin_unlock(&board->lock) == 0 && reports() == 1);
+	hear_anew();
+	must(fondue_spin_lock(&board->lock) == 0 && fondue_spin_lock(&board->second) == 0);
+	spend(LIMIT + 3 * GRAIN);
+	must(fondue_spin_unlock(&board->lock) == 0 && reports() == 1);
+	must(fondue_spin_unlock(&board->second) == 0 && reports() == 2);
 	return CHILD_GOOD;
 }
 
