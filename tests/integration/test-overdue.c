@@ -166,6 +166,20 @@ static int play_nested(void)
 	return CHILD_GOOD;
 }
 
+static int play_own_limit(void)
+{
+	long long inner, outer;
+
+	must(fondue_spin_set_hold_limit(&board->lock, 0) == 0);
+	must(hold(&board->lock, 2 * LIMIT, &inner, &outer) && !*heard());
+	must(fondue_spin_set_hold_limit(&board->lock, 20) == 0);
+	for (unsigned i = 0; i < 64 && !reports(); i++) /* some of this place were told */
+		must(hold(&board->lock, 20 * MS + 3 * GRAIN, &inner, &outer));
+	must(reports() == 1 && heard_count("; limit 20 ms") == 1);
+	must(fondue_spin_set_hold_limit(&board->lock, FONDUE_HOLD_DEFAULT) == 0);
+	return CHILD_GOOD;
+}
+
 /* What the dead one held counts for itself. */
 static int play_inherited(void)
 {
@@ -215,6 +229,7 @@ int main(void)
 	test_overdue("of a slow loop the first, second, fourth, eighth time", play_backed_off);
 	test_overdue("what a waiter has told is not told again", play_waited);
 	test_overdue("of two locks that one which it was", play_nested);
+	test_overdue("a lock can have a limit of its own", play_own_limit);
 	test_overdue("an heir is not told of what the dead one did", play_inherited);
 	test_overdue("one that was only tried for counts, too, and errno stays", play_tried);
 	return tap_done();
