@@ -33,6 +33,8 @@ struct nesting {
 	uintptr_t held_pc, taken_pc;
 	pid_t pid;
 	uint64_t namespace; /* of that pid */
+	bool is_held_here, is_taken_here; /* is that lock at this address in this process? */
+	bool is_ours; /* it was in this process */
 };
 
 struct inversion {
@@ -119,36 +121,35 @@ static unsigned number_held(struct held *held, unsigned i, uintptr_t lock)
 	return number;
 }
 
-static void add_nesting(struct log_text *text, const struct nesting *nesting)
+static void add_nesting(struct remark *remark, const struct nesting *nesting)
 {
-	remark_add_lock(text, nesting->taken);
-	log_add(text, " at ");
-	remark_add_place(text, nesting->taken_pc);
-	log_add(text, " while holding ");
-	remark_add_lock(text, nesting->held);
-	log_add(text, " (taken at ");
-	remark_add_place(text, nesting->held_pc);
-	log_add(text, ")");
+	remark_add_lock(remark, nesting->taken, nesting->is_taken_here);
+	log_add(&remark->text, " at ");
+	remark_add_place(remark, nesting->taken_pc, nesting->is_ours);
+	log_add(&remark->text, " while holding ");
+	remark_add_lock(remark, nesting->held, nesting->is_held_here);
+	log_add(&remark->text, " (taken at ");
+	remark_add_place(remark, nesting->held_pc, nesting->is_ours);
+	log_add(&remark->text, ")");
 }
 
-static void add_before(struct log_text *text, const struct nesting *nesting)
+static void add_before(struct remark *remark, const struct nesting *nesting)
 {
-	bool is_ours = nesting->namespace && nesting->namespace == thread_namespace();
+	bool is_numbered_here = nesting->namespace && nesting->namespace == thread_namespace();
 
-	log_add(text, "  before  pid %d%s took ", nesting->pid,
-		is_ours ? "" : " in its own pid namespace");
-	add_nesting(text, nesting);
-	log_end_line(text);
+	log_add(&remark->text, "  before  pid %d%s took ", nesting->pid,
+		is_numbered_here ? "" : " in its own pid namespace");
+	add_nesting(remark, nesting);
+	log_end_line(&remark->text);
 }
 
-static void say(const struct inversion *inversion)
+static void say(struct remark *remark, const void *facts)
 {
-	struct log_text *text = remark_begin();
+	const struct inversion *inversion = facts;
+	struct log_text *text = &remark->text;
 
-	if (!text)
-		return;
 	log_add(text, "lock order: takes ");
-	add_nesting(text, &inversion->now);
+	add_nesting(remark, &inversion->now);
 	log_add(text, inversion->count == 1 ?
 			"; the other order was seen, too: not a deadlock, but one is possible" :
 			"; with %u other orders it makes a circle: not a deadlock, but one is "
@@ -156,12 +157,17 @@ static void say(const struct inversion *inversion)
 		inversion->count);
 	log_end_line(text);
 	for (unsigned i = 0; i < inversion->known; i++)
-		add_before(text, &inversion->before[i]);
+		add_before(remark, &inversion->before[i]);
 	if (inversion->count > inversion->known) {
 		log_add(text, "  before  %u more", inversion->count - inversion->known);
 		log_end_line(text);
 	}
-	remark_end(text);
+}
+
+/* Is what lies at @lock in this process the lock with this @number? */
+static bool is_here(uintptr_t lock, unsigned number)
+{
+	return order_known(&audit->order, key_of(lock)) == number;
 }
 
 static void fill_nesting(struct nesting *ret, unsigned a, unsigned b)
@@ -170,12 +176,16 @@ static void fill_nesting(struct nesting *ret, unsigned a, unsigned b)
 
 	*ret = (struct nesting){ .held = order_address(&audit->order, a),
 		.taken = order_address(&audit->order, b) };
+	ret->is_held_here = is_here(ret->held, a);
+	ret->is_taken_here = is_here(ret->taken, b);
 	if (!place)
 		return;
 	ret->held_pc = place->held_pc;
 	ret->taken_pc = place->taken_pc;
 	ret->pid = place->pid;
 	ret->namespace = place->namespace;
+	ret->is_ours = ret->pid == (pid_t)sys_call(SYS_getpid) && ret->namespace &&
+		       ret->namespace == thread_namespace();
 }
 
 /* Of a way that is too long the last lock is not the next one. */
@@ -202,7 +212,7 @@ static void search(unsigned a, unsigned b, struct inversion *inversion)
 	if (!found || !order_may_tell(&audit->order, a, b))
 		return;
 	follow(&way, inversion);
-	say(inversion);
+	remark_make(say, inversion);
 }
 
 /* Add it, look what follows from it, and never again. */
@@ -233,7 +243,8 @@ static bool holds(const struct held *held, uintptr_t lock)
 static void wants(const struct identity *me, struct held *held, const fondue_spinlock_t *lock,
 	uintptr_t pc)
 {
-	struct nesting now = { .taken = (uintptr_t)lock, .taken_pc = pc };
+	struct nesting now = { .taken = (uintptr_t)lock, .taken_pc = pc, .is_held_here = true,
+		.is_taken_here = true, .is_ours = true };
 	unsigned wanted = 0;
 
 	for (unsigned i = 0; i < HELD_MAX; i++) {

@@ -71,22 +71,20 @@ static uint32_t count_place(uintptr_t pc)
 	return atomic_fetch_add(&place->count, 1) + 1;
 }
 
-static void say(const struct overdue *overdue)
+static void say(struct remark *remark, const void *facts)
 {
-	struct log_text *text = remark_begin();
+	const struct overdue *overdue = facts;
+	struct log_text *text = &remark->text;
 
-	if (!text)
-		return;
-	remark_add_lock(text, overdue->lock);
+	remark_add_lock(remark, overdue->lock, true);
 	log_add(text, ": was held %lu ms, taken at ", (unsigned long)(overdue->held_ns / 1000000));
-	remark_add_place(text, overdue->taken_pc);
+	remark_add_place(remark, overdue->taken_pc, true);
 	log_add(text, ", released at ");
-	remark_add_place(text, overdue->released_pc);
+	remark_add_place(remark, overdue->released_pc, true);
 	log_add(text, "; limit %lu ms", (unsigned long)(overdue->limit_ns / 1000000));
 	if (overdue->times > 1)
 		log_add(text, "; %u times so far from there", overdue->times);
 	log_end_line(text);
-	remark_end(text);
 }
 
 static void released(const struct audit_release *release)
@@ -97,7 +95,7 @@ static void released(const struct audit_release *release)
 
 	overdue.times = count_place(overdue.taken_pc);
 	if (overdue_is_told(overdue.times))
-		say(&overdue);
+		remark_make(say, &overdue);
 }
 
 void overdue_start(void)

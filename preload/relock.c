@@ -63,20 +63,17 @@ static bool is_first(const struct relock *relock)
 	return false;
 }
 
-static void say(const struct relock *relock)
+static void say(struct remark *remark, const void *facts)
 {
-	struct log_text *text = remark_begin();
+	const struct relock *relock = facts;
 
-	if (!text)
-		return;
-	remark_add_lock(text, relock->lock);
-	log_add(text, ": asked for at ");
-	remark_add_place(text, relock->pc);
-	log_add(text, " by a thread that holds it (taken at ");
-	remark_add_place(text, relock->held_pc);
-	log_add(text, "): refused with EDEADLK, it would never get it");
-	log_end_line(text);
-	remark_end(text);
+	remark_add_lock(remark, relock->lock, true);
+	log_add(&remark->text, ": asked for at ");
+	remark_add_place(remark, relock->pc, true);
+	log_add(&remark->text, " by a thread that holds it (taken at ");
+	remark_add_place(remark, relock->held_pc, true);
+	log_add(&remark->text, "): refused with EDEADLK, it would never get it");
+	log_end_line(&remark->text);
 }
 
 /* The holder names one lock with its place, and some others have a place of their own. */
@@ -99,7 +96,7 @@ static void asked_again(const struct identity *me, const fondue_spinlock_t *lock
 	if (!is_first(&relock))
 		return;
 	relock.held_pc = held_pc(me, relock.lock);
-	say(&relock);
+	remark_make(say, &relock);
 }
 
 void relock_start(void)

@@ -1,46 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remark.c - begin, name, end
+ * remark.c - a page of words, a stack to find them on, and names
+ *
+ * As a report of watch.c, a remark is made in memory that is mapped for it and given back,
+ * and changes nothing in the host.
  */
 #include <sys/mman.h>
 
 #include "remark.h"
+#include "aside.h"
+#include "report.h"
 
-/* What is mapped for a remark. */
-struct remark {
-	struct log_text text;
-	char bytes[LOG_TEXT_MAX];
+/* Names are looked up in memory that is mapped; for handlers of the program. */
+#define STACK_SIZE (64 * 1024)
+
+struct work {
+	struct remark remark;
+	void (*say)(struct remark *, const void *);
+	const void *facts;
+	char words[LOG_TEXT_MAX];
+	_Alignas(16) char stack[STACK_SIZE];
 };
 
-struct log_text *remark_begin(void)
+static void make(void *arg)
 {
-	long at = sys_call(SYS_mmap, 0, sizeof(struct remark), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	struct remark *remark = (struct remark *)at;
+	struct work *work = arg;
+	struct remark *remark = &work->remark;
+
+	remark->places = places_open(sys_call(SYS_getpid));
+	log_begin(&remark->text);
+	work->say(remark, work->facts);
+	log_say(&remark->text);
+	places_close(remark->places);
+}
+
+void remark_make(void (*say)(struct remark *remark, const void *facts), const void *facts)
+{
+	long at = sys_call(SYS_mmap, 0, sizeof(struct work), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct work *work = (struct work *)at;
+	int saved = errno;
 
 	if (sys_failed(at))
-		return NULL;
-	remark->text.bytes = remark->bytes;
-	remark->text.max = sizeof(remark->bytes);
-	log_begin(&remark->text);
-	return &remark->text;
+		return;
+	work->remark.text.bytes = work->words;
+	work->remark.text.max = sizeof(work->words);
+	work->say = say;
+	work->facts = facts;
+	aside_call(make, work, work->stack + STACK_SIZE);
+	(void)sys_call(SYS_munmap, work, sizeof(*work));
+	errno = saved;
 }
 
-void remark_end(struct log_text *text)
+void remark_add_lock(struct remark *remark, uintptr_t lock, bool here)
 {
-	log_say(text);
-	(void)sys_call(SYS_munmap, text, sizeof(struct remark));
+	struct lock_fact fact = { .lock = lock };
+
+	if (here && remark->places)
+		fact.place = place_of_data(remark->places, lock);
+	log_add(&remark->text, "lock ");
+	report_add_lock(&remark->text, &fact);
 }
 
-void remark_add_lock(struct log_text *text, uintptr_t lock)
+void remark_add_place(struct remark *remark, uintptr_t pc, bool here)
 {
-	log_add(text, "lock at 0x%lx", (unsigned long)lock);
-}
+	struct place place = { .offset = pc };
 
-void remark_add_place(struct log_text *text, uintptr_t pc)
-{
-	if (pc)
-		log_add(text, "0x%lx", (unsigned long)pc);
-	else
-		log_add(text, "an unknown place");
+	if (!pc) {
+		log_add(&remark->text, "an unknown place");
+		return;
+	}
+	if (remark->places && (here || place_is_site(remark->places, pc)))
+		place = place_of_code(remark->places, pc);
+	report_add_place(&remark->text, &place);
 }

@@ -302,3 +302,13 @@ bool report_text(const struct report *report, unsigned frames, struct log_text *
 	}
 	return text->len < text->max;
 }
+
+void report_add_lock(struct log_text *text, const struct lock_fact *lock)
+{
+	add_lock(text, lock);
+}
+
+void report_add_place(struct log_text *text, const struct place *place)
+{
+	add_place(text, place);
+}

@@ -16,3 +16,7 @@
  */
 bool report_text(const struct report *report, unsigned frames, struct log_text *text);
 bool report_json(const struct report *report, unsigned frames, struct log_text *text);
+
+/* As a text for people calls them: "stats_lock (collector)", "update_stats+0x4c (collector)". */
+void report_add_lock(struct log_text *text, const struct lock_fact *lock);
+void report_add_place(struct log_text *text, const struct place *place);
