@@ -18,7 +18,8 @@
 
 static bool all_off(void)
 {
-	return !config.strict && !config.verbose && !config.late && !config.log;
+	return !config.strict && !config.verbose && !config.late && !config.log &&
+	       !config.lock_order && !config.hold_check;
 }
 
 /* As at the start of a process, then loaded. */
@@ -42,6 +43,10 @@ static void test_switches(void)
 			&config.verbose },
 		{ "FONDUE_LATE", "FONDUE_LATE=1", "FONDUE_LATE=0", "FONDUE_LATE=",
 			&config.late },
+		{ "FONDUE_LOCKORDER", "FONDUE_LOCKORDER=1", "FONDUE_LOCKORDER=0",
+			"FONDUE_LOCKORDER=", &config.lock_order },
+		{ "FONDUE_HOLD_CHECK", "FONDUE_HOLD_CHECK=1", "FONDUE_HOLD_CHECK=0",
+			"FONDUE_HOLD_CHECK=", &config.hold_check },
 	};
 
 	for (unsigned i = 0; i < FONDUE_COUNT(switches); i++) {
@@ -219,9 +224,9 @@ static int play_secure(void)
 	log_start();
 	snprintf(variable, sizeof(variable), "FONDUE_LOG=%s", scratch_path("secure"));
 	config_load(ENVIRONMENT(variable, "FONDUE_STRICT=1", "FONDUE_VERBOSE=1",
-			    "FONDUE_LATE=1"),
+			    "FONDUE_LATE=1", "FONDUE_LOCKORDER=1", "FONDUE_HOLD_CHECK=1"),
 		true);
-	must(!config.log && !config.verbose); /* it tells addresses */
+	must(!config.log && !config.verbose && !config.lock_order && !config.hold_check); /* it tells addresses */
 	must(config.strict && config.late && config.secure);
 	config_complain();
 	log_line("line");
