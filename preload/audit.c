@@ -13,6 +13,9 @@
 #include <sys/mman.h>
 
 #include "audit.h"
+#include "counts.h"
+#include "instance.h"
+#include "lockword.h"
 #include "log.h"
 #include "park.h"
 #include "registry.h"
@@ -31,10 +34,12 @@ void audit_create(void)
 		return;
 	at = sys_call(SYS_mmap, 0, sizeof(*audit), PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (sys_failed(at))
+	if (sys_failed(at) || !instance_start(&((struct audit *)at)->processes)) {
 		log_line("locks: the kernel gave no memory to audit them in; they are not");
-	else
-		audit = (struct audit *)at;
+		return;
+	}
+	audit = (struct audit *)at;
+	atomic_store(&registry->audit, (uint64_t)at);
 }
 
 static uintptr_t lock_in(const struct held *held, unsigned i)
@@ -100,6 +105,16 @@ static void say_many(void)
 			HELD_MAX);
 }
 
+static bool has_it(int result)
+{
+	return result == 0 || result == EOWNERDEAD;
+}
+
+static bool is_taken(const fondue_spinlock_t *lock)
+{
+	return lock_word(lock) != 0;
+}
+
 static void put_in(struct held *held, const fondue_spinlock_t *lock, uintptr_t pc)
 {
 	int i = find(held, 0);
@@ -130,9 +145,12 @@ static bool take_out(struct held *held, fondue_spinlock_t *lock, struct audit_re
 	return true;
 }
 
-static bool has_it(int result)
+/* It has the lock now; @contended: it was taken when it was asked for. */
+static void acquired(
+	struct held *held, const fondue_spinlock_t *lock, uintptr_t pc, bool contended)
 {
-	return result == 0 || result == EOWNERDEAD;
+	put_in(held, lock, pc);
+	counts_add(audit->counts, instance_key((uintptr_t)lock), contended);
 }
 
 static int take(fondue_spinlock_t *lock, const struct timespec *deadline,
@@ -140,12 +158,14 @@ static int take(fondue_spinlock_t *lock, const struct timespec *deadline,
 {
 	int saved = errno, result;
 	struct held *held = held_by_me();
+	bool contended;
 
 	if (held && audit_hooks.wants)
 		audit_hooks.wants(identity_mine(), held, lock, site->pc);
+	contended = is_taken(lock);
 	result = spinlock_take(lock, deadline, site);
 	if (held && has_it(result))
-		put_in(held, lock, site->pc);
+		acquired(held, lock, site->pc, contended);
 	errno = saved;
 	return result;
 }
@@ -176,7 +196,7 @@ static int audited_trylock(fondue_spinlock_t *lock)
 	int result = spinlock_try(lock, &site);
 
 	if (held && has_it(result))
-		put_in(held, lock, site.pc);
+		acquired(held, lock, site.pc, false);
 	errno = saved;
 	return result;
 }

@@ -121,7 +121,9 @@ struct registry {
 	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
 	uint32_t life; /* which int of a life is its futex; constant since the first claim */
 	_Atomic uint32_t has_limits; /* any of `limits` has been used */
-	uint8_t spare[36];
+	uint32_t spare_here;
+	_Atomic uint64_t audit; /* where struct audit is, in all processes; 0: there is none */
+	uint8_t spare[24];
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS]; /* aligned to the size of one */
 	struct limit limits[LIMITS];
@@ -183,8 +185,6 @@ struct order {
 	struct order_place places[ORDER_PLACES];
 	_Atomic uint32_t places_used;
 	_Atomic uint32_t said_full;
-	_Atomic uint32_t processes; /* with locks in private memory that are in here */
-	uint32_t spare;
 };
 
 /* How often a lock taken at a place was held too long: see overdue.c. */
@@ -196,9 +196,22 @@ struct overdue_place {
 	uint32_t spare;
 };
 
+/* How often a lock was acquired: see counts.c. Locks beyond are not counted. */
+#define COUNTS_BITS 12
+#define COUNTS	    (1 << COUNTS_BITS)
+
+struct count {
+	_Atomic uint64_t key; /* 0: free; else constant: see instance.h */
+	_Atomic uint64_t acquisitions;
+	_Atomic uint64_t contended; /* of them: when it was asked for it was somebody else's */
+	uint64_t spare;
+};
+
 struct audit {
 	_Atomic uint32_t said_many; /* that a thread holds more than HELD_MAX */
-	uint32_t spare[15];
+	_Atomic uint32_t processes; /* so many have been told apart by instance.c */
+	uint32_t spare[14];
+	struct count counts[COUNTS];
 	struct overdue_place overdue[OVERDUE_PLACES];
 	struct held held[SLOTS];
 	struct order order;

@@ -8,10 +8,8 @@
  * need not have happened, and the two need not even have been in the same hour. Only what is
  * new is looked at, so all that a well-worn order costs is finding the lock and one bit.
  *
- * A lock is an instance: the same variable in the same memory. In shared memory that is what
- * is mapped, and where in it, whatever its address is in this process and that; in private
- * memory it is the address and the process. What cannot be told counts as private: then an
- * inversion between processes is missed, and none is invented.
+ * A lock is an instance, see instance.c; where that cannot tell, an inversion between
+ * processes is missed, and none is invented.
  *
  * Finding out comes first, and leaves a struct inversion; saying is apart from it.
  */
@@ -19,12 +17,11 @@
 
 #include "lockorder.h"
 #include "audit.h"
-#include "born.h"
+#include "instance.h"
 #include "log.h"
 #include "order.h"
 #include "registry.h"
 #include "remark.h"
-#include "sharing.h"
 #include "thread-state.h"
 
 /* One order in which two locks were taken, and where. */
@@ -44,55 +41,6 @@ struct inversion {
 	struct nesting before[ORDER_STEPS];
 };
 
-/* Of this process alone, and empty in each child. */
-static struct own {
-	_Atomic uint32_t process; /* tells its private locks from those of others; 0: not yet */
-	pid_t pid;		  /* where the kernel does not empty it */
-	struct sharing_cache cache;
-} *own;
-
-_Static_assert(sizeof(struct own) <= 4096, "born_empty() has a page");
-
-static bool is_born_empty;
-
-static uint64_t mix(uint64_t x)
-{
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
-	return x ^ x >> 31;
-}
-
-/* Its number in the family. Raced for by two threads it costs a number. */
-static uint32_t own_process(void)
-{
-	uint32_t none = 0, fresh;
-	pid_t pid = is_born_empty ? 0 : (pid_t)sys_call(SYS_getpid);
-
-	if (own->pid != pid) {
-		own->pid = pid;
-		atomic_store(&own->process, 0);
-	}
-	if (atomic_load_explicit(&own->process, memory_order_relaxed))
-		return own->process;
-	fresh = atomic_fetch_add(&audit->order.processes, 1) + 1;
-	(void)atomic_compare_exchange_strong(&own->process, &none, fresh);
-	return own->process;
-}
-
-/* Never 0. */
-static uint64_t key_of(uintptr_t lock)
-{
-	struct sharing sharing;
-	uint64_t key;
-
-	if (sharing_find(&own->cache, lock, &sharing) && sharing.shared)
-		key = mix(mix(mix(sharing.device) + sharing.inode) + sharing.offset +
-			  (lock - sharing.start));
-	else
-		key = mix(mix(~(uint64_t)own_process()) + lock);
-	return key ? key : 1;
-}
-
 static void say_full(void)
 {
 	if (!atomic_exchange(&audit->order.said_full, 1))
@@ -103,7 +51,7 @@ static void say_full(void)
 
 static unsigned number_of(uintptr_t lock)
 {
-	unsigned number = order_number(&audit->order, key_of(lock), lock);
+	unsigned number = order_number(&audit->order, instance_key(lock), lock);
 
 	if (!number)
 		say_full();
@@ -167,7 +115,7 @@ static void say(struct remark *remark, const void *facts)
 /* Is what lies at @lock in this process the lock with this @number? */
 static bool is_here(uintptr_t lock, unsigned number)
 {
-	return order_known(&audit->order, key_of(lock)) == number;
+	return order_known(&audit->order, instance_key(lock)) == number;
 }
 
 static void fill_nesting(struct nesting *ret, unsigned a, unsigned b)
@@ -267,7 +215,7 @@ static void wants(const struct identity *me, struct held *held, const fondue_spi
 
 static void born(const fondue_spinlock_t *lock)
 {
-	unsigned number = order_known(&audit->order, key_of((uintptr_t)lock));
+	unsigned number = order_known(&audit->order, instance_key((uintptr_t)lock));
 
 	if (number)
 		order_forget(&audit->order, number);
@@ -283,22 +231,8 @@ static int may_nest(const fondue_spinlock_t *a, const fondue_spinlock_t *b)
 	return 0;
 }
 
-static void *ordinary_page(void)
-{
-	long at = sys_call(SYS_mmap, 0, sizeof(struct own), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return sys_failed(at) ? NULL : (void *)at;
-}
-
 void lockorder_start(void)
 {
-	own = born_empty(sizeof(*own));
-	is_born_empty = own;
-	if (!own)
-		own = ordinary_page();
-	if (!own)
-		return;
 	audit_hooks.wants = wants;
 	audit_hooks.born = born;
 	audit_hooks.may_nest = may_nest;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "counts.h"
 #include "json.h"
 #include "show-locks.h"
 
@@ -180,6 +181,16 @@ static void put_waiters(
 	json_close(json, ']');
 }
 
+static void put_counts(
+	struct json *json, const struct snapshot *snapshot, const struct lock *lock)
+{
+	uint64_t acquisitions = 0, contended = 0;
+	bool is_known = counts_find(snapshot->family, lock, &acquisitions, &contended);
+
+	put_number(json, "acquisitions", is_known, acquisitions);
+	put_number(json, "contended", is_known, contended);
+}
+
 static void put_lock(struct json *json, const struct snapshot *snapshot,
 	const struct lock *lock, bool stacks)
 {
@@ -188,6 +199,7 @@ static void put_lock(struct json *json, const struct snapshot *snapshot,
 	json_put_string(json, "state", state_name[lock->state]);
 	json_put_bool(json, "deadlock", lock->is_stuck);
 	put_ms(json, "held_ms", snapshot, lock->held_since);
+	put_counts(json, snapshot, lock);
 	put_owner(json, snapshot, lock, stacks);
 	put_waiters(json, snapshot, lock);
 	json_close(json, '}');

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "counts.h"
 #include "say.h"
 #include "show-locks.h"
 
@@ -250,6 +251,16 @@ static void print_crowd(const struct snapshot *snapshot, const struct lock *lock
 		printf("; part of a deadlock");
 }
 
+static void print_counts(const struct snapshot *snapshot, const struct lock *lock)
+{
+	uint64_t acquisitions, contended;
+
+	if (counts_find(snapshot->family, lock, &acquisitions, &contended))
+		printf("  count   acquired %" PRIu64 " times, %" PRIu64
+		       " of them when it was taken\n",
+			acquisitions, contended);
+}
+
 static void print_lock(
 	const struct snapshot *snapshot, const struct lock *lock, bool stacks)
 {
@@ -260,6 +271,7 @@ static void print_lock(
 	print_crowd(snapshot, lock);
 	putchar('\n');
 	print_taken(snapshot, lock);
+	print_counts(snapshot, lock);
 	if (stacks)
 		print_stack(snapshot, lock);
 	print_waiters(snapshot, lock);

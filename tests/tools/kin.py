@@ -33,14 +33,15 @@ def build(shop, *options, cc="gcc"):
 class Kin:
     """A family, and what the command says of it."""
 
-    def __init__(self, shop, *prefix):
+    def __init__(self, shop, *prefix, **variables):
         self.shop = shop
         if not os.path.exists(shop.path("kin")):
             build(shop, "-O1")
         self.process = subprocess.Popen(
             [*prefix, shop.path("kin")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, bufsize=1, start_new_session=True,
-            env=dict(shop.environment, LD_PRELOAD=shop.library, FONDUE_HOLD_MS="0"))
+            env=dict(shop.environment, LD_PRELOAD=shop.library, FONDUE_HOLD_MS="0",
+                     **variables))
         self.members = []
         self.pid = self.hear()[0]
 

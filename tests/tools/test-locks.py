@@ -263,6 +263,39 @@ def private_memory(shop):
 
 
 @check
+def counted(shop):
+    with Kin(shop, FONDUE_LOCKORDER="1") as kin:
+        holder = kin.do("hold", 0)
+        lock = at(kin.look(), "queue_lock")
+        test("audited locks are counted", (lock["acquisitions"], lock["contended"]) == (1, 0),
+             lock)
+        for _ in range(2):
+            kin.do("wait", 0)
+        kin.waiting(2)
+        os.kill(holder, signal.SIGKILL)
+        kin.until(lambda document: not document["locks"])
+        kin.do("hold", 0)
+        ran, document = kin.text(), kin.look()
+        lock = at(document, "queue_lock")
+        test("and of them those for which it was taken",
+             (lock["acquisitions"], lock["contended"]) == (4, 2), document)
+        test("the text: how often", "\n  count   acquired 4 times, 2 of them when it was taken\n"
+             in ran.stdout, show(ran))
+        kin.do("hold", MAPPED + 3)
+        kin.do("hold", OWN + 3)
+        counts = [lock["acquisitions"] for lock in kin.look()["locks"] if lock["name"] is None
+                  or lock["name"] == "own"]
+        test("in memory that was mapped, too; not in private memory",
+             sorted(counts, key=str) == [1, None], counts)
+    with Kin(shop) as kin:
+        kin.do("hold", 0)
+        ran = kin.text()
+        lock = at(kin.look(), "queue_lock")
+        test("others are not", lock["acquisitions"] is None and lock["contended"] is None
+             and "count" not in ran.stdout, lock)
+
+
+@check
 def busy_family(shop):
     with Kin(shop) as kin:
         for _ in range(4):
