@@ -35,7 +35,7 @@ struct nesting {
 };
 
 struct inversion {
-	struct nesting now;	  /* by the calling thread */
+	struct nesting now; /* by the calling thread */
 	unsigned count; /* of those that lead back from `now.taken` to `now.held` */
 	unsigned known; /* of them: the first ones */
 	struct nesting before[ORDER_STEPS];
@@ -206,7 +206,8 @@ static void wants(const struct identity *me, struct held *held, const fondue_spi
 		if (!wanted)
 			wanted = number_of(now.taken);
 		number = number_held(held, i, now.held);
-		if (!wanted || !number || order_is_settled(&audit->order, number, wanted))
+		if (!wanted || !number || number == wanted || /* by another address */
+			order_is_settled(&audit->order, number, wanted))
 			continue;
 		now.held_pc = atomic_load_explicit(&held->pc[i], memory_order_relaxed);
 		settle(me, &now, number, wanted);

@@ -313,6 +313,8 @@ static int play_the_same(void)
 	must(here != MAP_FAILED && there != MAP_FAILED);
 	must(nest(&here[0], &here[1]) && !reports());
 	must(nest(&there[1], &there[0]) && reports() == 1);
+	must(take(&here[0]) && fondue_spin_lock(&there[0]) == EDEADLK && leave(&here[0]));
+	must(reports() == 1);
 	return CHILD_GOOD;
 }
 

@@ -197,7 +197,8 @@ static int play_signals(void)
 	struct sigaction action = { .sa_handler = on_trap };
 
 	must(is_sound(A) && sigaction(SIGTRAP, &action, NULL) == 0);
-	for (at = 0; step >= at && at < LOCKS; at++) {
+	/* there are a thousand where locks are audited, and each that is told of takes a while */
+	for (at = 0; step >= at && at < LOCKS; at += getenv("FONDUE_LOCKORDER") ? 7 : 1) {
 		int result = 0;
 
 		step = 0;
@@ -206,7 +207,7 @@ static int play_signals(void)
 		must(result == 0);
 		must(reports() == (certain < 512 ? certain : 512));
 	}
-	must(at > 20 && certain > 0 && certain < at);
+	must(at > 20 && certain > 0 && certain < (unsigned)at);
 	return CHILD_GOOD;
 }
 #endif
