@@ -44,9 +44,8 @@ struct inversion {
 static void say_full(void)
 {
 	if (!atomic_exchange(&audit->order.said_full, 1))
-		log_line("lock order: there is no room for more locks and orders (%d and %d); those "
-			 "that are known are checked, others are not",
-			ORDER_LOCKS, ORDER_PLACES);
+		log_line("lock order: there is no room for more locks and orders; those that are "
+			 "known are checked, others are not");
 }
 
 static unsigned number_of(uintptr_t lock)
