@@ -439,7 +439,6 @@ static void on_trap(int number)
 static int play_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_trap };
-	unsigned count = 0;
 	bool good = true;
 
 	must(nest(B, A) && nest(C, A)); /* so A -> B or A -> C would be told of */
@@ -452,10 +451,11 @@ static int play_signals(void)
 		must(good);
 	}
 	must(at > 100 && acted > at && !*heard());
-	/* each time it was known what was held, here and there */
-	for (at--; at-- > 0;) {
-		must(nest(UNDER(at), A) && reports() == ++count);
-		must(nest(&board->second, HANDLED(at)) && reports() == ++count);
+	/* each time it was known what was held, here and there; each that is told of takes a while */
+	for (at -= 2; at >= 0; at -= 3) {
+		hear_anew();
+		must(nest(UNDER(at), A) && reports() == 1);
+		must(nest(&board->second, HANDLED(at)) && reports() == 2);
 	}
 	return CHILD_GOOD;
 }
