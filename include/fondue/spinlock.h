@@ -501,9 +501,13 @@ static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
 	FONDUE_RELEASING_(lock);
 	/* volatile: to load and then compare is, on some processors, a cycle less than at once */
 	if (!FONDUE_HAS_SELF_ ||
-		!FONDUE_LIKELY_(FONDUE_MINE_(self, volatile uintptr_t, doing) == (uintptr_t)lock))
-		return FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->unlock(lock) :
-					 fondue_plain_unlock_(lock);
+		!FONDUE_LIKELY_(FONDUE_MINE_(self, volatile uintptr_t, doing) == (uintptr_t)lock)) {
+		int result = FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->unlock(lock) :
+					       fondue_plain_unlock_(lock);
+
+		FONDUE_NO_JUMP_(result);
+		return result;
+	}
 	/* release: the critical section before the word; pairs with fondue_spin_try_word_() */
 	__atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 	/* only the compiler is kept from swapping these: the waiter does the rest, see the runtime */
@@ -581,6 +585,7 @@ FONDUE_INLINE_ fondue_spinlock_t *fondue_scoped_lock_(fondue_spinlock_t *lock)
 		return lock;
 	result = FONDUE_SELF_AT_ ? FONDUE_SPIN_CALLS_->lock_scoped(lock) :
 				   fondue_plain_lock_(lock, NULL);
+	FONDUE_NO_JUMP_(result);
 	FONDUE_ACQUIRED_(lock);
 	return result == EDEADLK ? NULL : lock;
 }
