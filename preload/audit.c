@@ -100,8 +100,8 @@ static int find(const struct held *held, uintptr_t lock)
 static void say_many(void)
 {
 	if (!atomic_exchange(&audit->said_many, 1))
-		log_line("locks: a thread holds more than %d at a time: of those beyond it is not "
-			 "checked in which order and how long they are held",
+		log_line("locks: a thread holds more than %d at a time: of those beyond it is "
+			 "not checked in which order and how long they are held",
 			HELD_MAX);
 }
 
@@ -129,7 +129,8 @@ static void put_in(struct held *held, const fondue_spinlock_t *lock, uintptr_t p
 	FONDUE_IN_ORDER_();
 	atomic_store_explicit(&held->pc[i], pc, memory_order_relaxed);
 	if (audit_hooks.clock)
-		atomic_store_explicit(&held->since[i], audit_hooks.clock(), memory_order_relaxed);
+		atomic_store_explicit(
+			&held->since[i], audit_hooks.clock(), memory_order_relaxed);
 }
 
 static bool take_out(struct held *held, fondue_spinlock_t *lock, struct audit_release *ret)
@@ -203,7 +204,8 @@ static int audited_trylock(fondue_spinlock_t *lock)
 
 static int audited_unlock(fondue_spinlock_t *lock)
 {
-	struct audit_release release = { .released_pc = (uintptr_t)__builtin_return_address(0) };
+	struct audit_release release = {
+		.released_pc = (uintptr_t)__builtin_return_address(0) };
 	int saved = errno, result;
 	struct held *held = held_by_me();
 	bool has_to_say = held && take_out(held, lock, &release) && audit_hooks.releases &&

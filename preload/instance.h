@@ -34,5 +34,5 @@ static inline uint64_t instance_shared(uint64_t device, uint64_t inode, uint64_t
  */
 bool instance_start(_Atomic uint32_t *processes);
 
-/* The key of @lock, an address in this process; when instance_start() has been true. Never 0. */
+/* The key of @lock, an address in this process; after instance_start(). Never 0. */
 uint64_t instance_key(uintptr_t lock);

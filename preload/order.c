@@ -18,8 +18,8 @@
 #include "order.h"
 
 /*
- * Where to look for a key, from where it hashes to. A table that is two thirds full has room for
- * each; the first to find none comes at 65 to 75 %, as random keys go.
+ * Where to look for a key, from where it hashes to. A table that is half full has room for
+ * each; the first to find none comes at 58 to 75 %, as random keys go.
  */
 #define PROBES 64
 
@@ -47,7 +47,8 @@ unsigned order_known(struct order *order, uint64_t key)
 {
 	for (unsigned i = 0; i < PROBES; i++) {
 		unsigned at = (hash(key, ORDER_LOCKS_BITS) + i) % ORDER_LOCKS;
-		uint64_t there = atomic_load_explicit(&order->locks[at].key, memory_order_relaxed);
+		uint64_t there =
+			atomic_load_explicit(&order->locks[at].key, memory_order_relaxed);
 
 		if (there == key)
 			return at + 1;
@@ -181,7 +182,8 @@ static void trace_back(
 		at = search->before[at - 1];
 	} while (at != from);
 	ret->locks[ret->count < ORDER_STEPS ? ret->count : ORDER_STEPS] = to;
-	for (i = ret->count - 1, at = search->before[to - 1]; i; i--, at = search->before[at - 1])
+	at = search->before[to - 1];
+	for (i = ret->count - 1; i; i--, at = search->before[at - 1])
 		if (i < ORDER_STEPS)
 			ret->locks[i] = at;
 	ret->locks[0] = from;

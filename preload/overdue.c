@@ -77,7 +77,8 @@ static void say(struct remark *remark, const void *facts)
 	struct log_text *text = &remark->text;
 
 	remark_add_lock(remark, overdue->lock, true);
-	log_add(text, ": was held %lu ms, taken at ", (unsigned long)(overdue->held_ns / 1000000));
+	log_add(text, ": was held %lu ms, taken at ",
+		(unsigned long)(overdue->held_ns / 1000000));
 	remark_add_place(remark, overdue->taken_pc, true);
 	log_add(text, ", released at ");
 	remark_add_place(remark, overdue->released_pc, true);

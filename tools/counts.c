@@ -23,8 +23,8 @@ static uint64_t key_of(const struct lock *lock)
 	return instance_shared(device, lock->key.inode, lock->key.offset);
 }
 
-bool counts_find(const struct family *family, const struct lock *lock, uint64_t *ret_acquisitions,
-	uint64_t *ret_contended)
+bool counts_find(const struct family *family, const struct lock *lock,
+	uint64_t *ret_acquisitions, uint64_t *ret_contended)
 {
 	uint64_t audit, key;
 

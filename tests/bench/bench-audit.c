@@ -58,7 +58,8 @@ static int measure(void)
 	times[NESTED] = TIME(fondue_spin_lock(&common.lock), fondue_spin_unlock(&common.lock));
 	fondue_spin_unlock(&common.outer);
 	times[SPIN] = TIME(pthread_spin_lock(&common.spin), pthread_spin_unlock(&common.spin));
-	times[MUTEX] = TIME(pthread_mutex_lock(&common.mutex), pthread_mutex_unlock(&common.mutex));
+	times[MUTEX] = TIME(
+		pthread_mutex_lock(&common.mutex), pthread_mutex_unlock(&common.mutex));
 	return write(STDOUT_FILENO, times, sizeof(times)) == sizeof(times) ? 0 : EXIT_FAILURE;
 }
 
@@ -67,8 +68,12 @@ static struct variant {
 	struct samples alone, nested;
 } variants[] = {
 	{ .name = "neither", .check = "FONDUE_HOLD_CHECK=0", .order = "FONDUE_LOCKORDER=0" },
-	{ .name = "FONDUE_HOLD_CHECK=1", .check = "FONDUE_HOLD_CHECK=1", .order = "FONDUE_LOCKORDER=0" },
-	{ .name = "FONDUE_LOCKORDER=1", .check = "FONDUE_HOLD_CHECK=0", .order = "FONDUE_LOCKORDER=1" },
+	{ .name = "FONDUE_HOLD_CHECK=1",
+		.check = "FONDUE_HOLD_CHECK=1",
+		.order = "FONDUE_LOCKORDER=0" },
+	{ .name = "FONDUE_LOCKORDER=1",
+		.check = "FONDUE_HOLD_CHECK=0",
+		.order = "FONDUE_LOCKORDER=1" },
 	{ .name = "both", .check = "FONDUE_HOLD_CHECK=1", .order = "FONDUE_LOCKORDER=1" },
 };
 

@@ -122,7 +122,8 @@ static int play_two_processes(void)
 	second = nest_elsewhere(B, A);
 	must(second && reports() == 1);
 	must(IS_SAID(number("fondue[%ld]: lock order", second), name_of(A), name_of(B)));
-	must(IS_SAID(number("  before  pid %ld took ", first), name_of(B), " at take+0x", name_of(A), " (taken at take+0x"));
+	must(IS_SAID(number("  before  pid %ld took ", first), name_of(B), " at take+0x",
+		name_of(A), " (taken at take+0x"));
 	return CHILD_GOOD;
 }
 
@@ -428,12 +429,12 @@ static void on_trap(int number)
 	acted += nest(HANDLED(at), &board->second);
 }
 
-#define TRAP_FLAG "256"
 #define STEPPED(call)                                                                    \
 	do {                                                                             \
-		__asm__ volatile("pushfq; orq $" TRAP_FLAG ", (%%rsp); popfq" ::: "memory", "cc"); \
+		__asm__ volatile("pushfq; orq $256, (%%rsp); popfq" ::: "memory", "cc"); \
 		call;                                                                    \
-		__asm__ volatile("pushfq; andq $~" TRAP_FLAG ", (%%rsp); popfq" ::: "memory", "cc"); \
+		__asm__ volatile("pushfq; andq $~256, (%%rsp); popfq" ::: "memory",      \
+			"cc");                                                           \
 	} while (0)
 
 static int play_signals(void)
@@ -470,7 +471,8 @@ static int play_full(void)
 		must(take(&plenty[i]) && leave(&plenty[i]));
 	must(leave(A));
 	must(heard_count("lock order: there is no room") == 1 && !reports());
-	must(nest_elsewhere(&plenty[1], &plenty[9999]) && nest_elsewhere(&plenty[9999], &plenty[1]));
+	must(nest_elsewhere(&plenty[1], &plenty[9999]));
+	must(nest_elsewhere(&plenty[9999], &plenty[1]));
 	must(nest(B, A) && reports() == 1); /* as before */
 	must(heard_count("no room") == 1);
 	return CHILD_GOOD;
@@ -497,30 +499,37 @@ int main(void)
 	if (!fondue_active())
 		tap_skip_all("to be preloaded");
 	hear();
-	test_order("of two orders in one process both are told, with all four places", play_two);
-	test_order("of two orders in two processes the second is told, by the other", play_two_processes);
+	test_order("of two orders in one process both are told, with all four places",
+		play_two);
+	test_order("of two orders in two processes the second is told, by the other",
+		play_two_processes);
 	test_order("three orders can make a circle", play_three);
 	test_order("a long circle is told as far as there is room", play_long_circle);
 	test_order("twenty processes and a thousand times: said once", play_once);
 	test_order("a hundred thousand runs in one order: nothing is said", play_in_order);
-	test_order("who only tries takes in any order; what he gets, he holds", play_trylock);
+	test_order("who only tries takes in any order; what he gets, he holds",
+		play_trylock);
 	test_order("a deadline does not make an order right", play_timedlock);
 	test_order("the scoped form has an order, too", play_scoped);
 	test_order("a pair that may nest is not told of, others are", play_may_nest);
 	test_order("a lock that is made anew is another one", play_init);
-	test_order("of more than sixteen held locks the rest is not listed, and it is said once", play_many);
+	test_order("of more than sixteen held locks the rest is not listed, and it is said once",
+		play_many);
 	test_order("private locks of two processes are not the same", play_private);
-	test_order("nor are those in memory that each has mapped for itself", play_not_the_same);
+	test_order("nor are those in memory that each has mapped for itself",
+		play_not_the_same);
 	test_order("but those at two addresses of one memory are", play_the_same);
 	test_order("a forked child holds nothing", play_fork);
 	test_order("nor does the child of a bare system call", play_raw_fork);
 	test_order("whose locks are its own when it holds none", play_raw_idle);
-	test_order("what a thread held when it ended its slot's next one does not hold", play_left_behind);
+	test_order("what a thread held when it ended its slot's next one does not hold",
+		play_left_behind);
 #if defined(__x86_64__)
 	test_order("a signal handler may come between any two instructions", play_signals);
 #else
 	skip("a signal handler may come between any two instructions", "not x86-64");
 #endif
-	test_order("where there is no room it is said once, and what is known stays", play_full);
+	test_order("where there is no room it is said once, and what is known stays",
+		play_full);
 	return tap_done();
 }

@@ -13,7 +13,9 @@ static int play_parse(void)
 {
 	struct sharing s;
 
-	must(sharing_parse("7f12c4a00000-7f12c4a01000 rw-s 00003000 00:1f 1234   /dev/zero (deleted)\n", &s));
+	must(sharing_parse("7f12c4a00000-7f12c4a01000 rw-s 00003000 00:1f 1234   /dev/zero "
+			   "(deleted)\n",
+		&s));
 	must(s.start == 0x7f12c4a00000 && s.end == 0x7f12c4a01000 && s.shared);
 	must(s.offset == 0x3000 && s.device == 0x1f && s.inode == 1234);
 	must(sharing_parse("1000-2000 r-xp 00000000 103:02 5 \n", &s) && !s.shared);
