@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "log.h"
-#include "mappings.h"
+#include "peek.h"
 #include "snapshot.h"
 #include "target.h"
 #include "text.h"
@@ -206,22 +206,9 @@ static inline __attribute__((always_inline)) void read_registers(struct register
 #endif
 }
 
-/* A sandbox may refuse; then our own stack, whose end the kernel tells, is read in place. */
-FONDUE_UNINSTRUMENTED long snapshot_copy_own(uintptr_t from, void *copy, size_t size)
+long snapshot_copy_own(uintptr_t from, void *bytes, size_t size)
 {
-	unsigned char *bytes = copy;
-	long got = target_copy(sys_call(SYS_getpid), from, bytes, size);
-	uintptr_t start, end;
-
-	if (got > 0)
-		return got;
-	if (!mappings_around(from, &start, &end))
-		return -EFAULT;
-	if (size > end - from)
-		size = end - from;
-	for (size_t i = 0; i < size; i++)
-		bytes[i] = ((const volatile unsigned char *)from)[i];
-	return size;
+	return peek_stack(from, bytes, size);
 }
 
 __attribute__((noinline)) int snapshot_take_self(void *bytes, size_t size, struct snapshot *ret)
