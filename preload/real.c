@@ -32,6 +32,12 @@ const struct real *real(void)
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
 		resolve("__libc_start_main", &table.libc_start_main);
+		resolve("sigaction", &table.sigaction);
+		resolve("signal", &table.signal);
+		resolve("__sysv_signal", &table.__sysv_signal);
+		resolve("sigset", &table.sigset);
+		resolve("sigignore", &table.sigignore);
+		resolve("siginterrupt", &table.siginterrupt);
 		atomic_store_explicit(&resolved, true, memory_order_release);
 	}
 	return &table;

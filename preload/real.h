@@ -5,6 +5,7 @@
 #pragma once
 
 #include <link.h>
+#include <signal.h>
 
 #include "base.h"
 
@@ -16,6 +17,12 @@ struct real {
 		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
 	int (*libc_start_main)(int (*main)(int, char **, char **), int argc, char **argv,
 		void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+	int (*sigaction)(int number, const struct sigaction *action, struct sigaction *ret_old);
+	void (*(*signal)(int number, void (*handler)(int)))(int);
+	void (*(*__sysv_signal)(int number, void (*handler)(int)))(int);
+	void (*(*sigset)(int number, void (*handler)(int)))(int);
+	int (*sigignore)(int number);
+	int (*siginterrupt)(int number, int flag);
 };
 
 /*
