@@ -15,7 +15,7 @@
 
 struct config config;
 
-enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS, TYPE_FORMAT, TYPE_ACTION };
+enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS, TYPE_FORMAT, TYPE_ACTION, TYPE_SIGNAL };
 
 static struct variable {
 	const char *name;
@@ -34,6 +34,7 @@ static struct variable {
 	{ "FONDUE_REPORT_DIR", TYPE_PATH, false, &config.report_dir, false },
 	{ "FONDUE_LOCKORDER", TYPE_SWITCH, false, &config.lock_order, false },
 	{ "FONDUE_HOLD_CHECK", TYPE_SWITCH, false, &config.hold_check, false },
+	{ "FONDUE_SIGNAL", TYPE_SIGNAL, false, &config.signal, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */
@@ -114,10 +115,12 @@ static void set_path(struct variable *var, const char *text)
 }
 
 /* What is understood of such a variable, and complained of if it is something else. */
-static const char *const words[][3] = {
+static const char *const words[][4] = {
 	[TYPE_FORMAT] = { [REPORT_FORMAT_TEXT] = "text", [REPORT_FORMAT_JSON] = "json" },
 	[TYPE_ACTION] = { [HOLD_ACTION_REPORT] = "report",
 		[HOLD_ACTION_CORE] = "abort-owner-core" },
+	[TYPE_SIGNAL] = { [CONFIG_SIGNAL_NONE] = "none", [CONFIG_SIGNAL_URG] = "urg",
+		[CONFIG_SIGNAL_ALWAYS] = "always" },
 };
 
 static void set_word(struct variable *var, const char *text)
@@ -144,6 +147,7 @@ static void set(struct variable *var, const char *text)
 		break;
 	case TYPE_FORMAT:
 	case TYPE_ACTION:
+	case TYPE_SIGNAL:
 		set_word(var, text);
 	}
 }
@@ -153,6 +157,7 @@ void config_load(char *const *envp, bool secure)
 	config.secure = secure;
 	/* what is reported are addresses, a secret to who runs a program with more rights */
 	config.hold_ms = secure ? 0 : HOLD_MS_DEFAULT;
+	config.signal = secure ? CONFIG_SIGNAL_NONE : CONFIG_SIGNAL_URG;
 	for (size_t i = 0; i < FONDUE_COUNT(variables); i++) {
 		const char *text = find(envp, variables[i].name);
 
@@ -169,6 +174,7 @@ static const char *const understood[] = {
 	[TYPE_MS] = "a time is a number of milliseconds, up to 1000000000, or 0: never",
 	[TYPE_FORMAT] = "a format is text or json",
 	[TYPE_ACTION] = "an action is report or abort-owner-core",
+	[TYPE_SIGNAL] = "a signal is urg, none or always",
 };
 
 static void complain(struct variable *var)

@@ -17,11 +17,18 @@ struct config {
 	const char *report_dir; /* FONDUE_REPORT_DIR: where records of reports go; NULL: nowhere */
 	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
 	bool hold_check;  /* FONDUE_HOLD_CHECK: who releases a lock looks how long it held it */
+	unsigned signal;	/* FONDUE_SIGNAL: enum config_signal */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
 
 enum hold_action { HOLD_ACTION_REPORT, HOLD_ACTION_CORE };
 enum report_format { REPORT_FORMAT_TEXT, REPORT_FORMAT_JSON };
+/* May a running owner of a lock be asked, by a signal, where it is? */
+enum config_signal {
+	CONFIG_SIGNAL_NONE,
+	CONFIG_SIGNAL_URG,    /* not if one of the two is in a sandbox */
+	CONFIG_SIGNAL_ALWAYS, /* there, too */
+};
 
 /* What hold_ms is when nobody says anything: no section of a sane program takes so long. */
 #define HOLD_MS_DEFAULT 1000

@@ -10,6 +10,7 @@
  */
 #include <unistd.h>
 
+#include "answer.h"
 #include "lifecycle.h"
 #include "modules.h"
 #include "real.h"
@@ -41,5 +42,8 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	envp = environ;
 #endif
 	modules_set_walk(real()->dl_iterate_phdr);
+	/* in a static program, and when it runs already, nobody would ask us what SIGURG does */
+	if (real()->sigaction && !real_is_late())
+		answer_start();
 	lifecycle_start(envp, &fondue_runtime, real_is_late());
 }

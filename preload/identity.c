@@ -17,6 +17,8 @@ static __thread struct identity mine __attribute__((tls_model("initial-exec"))) 
 	.self.doing = FONDUE_DOING_NOBODY,
 };
 
+void (*identity_claimed)(uint32_t number);
+
 unsigned long identity_at(void)
 {
 	return (uintptr_t)&mine - (uintptr_t)fondue_thread_();
@@ -315,6 +317,7 @@ static void become(struct identity *me, uint32_t number)
 	atomic_store_explicit(&slot->pid, pid, memory_order_relaxed);
 	atomic_store_explicit(&slot->tid, sys_call(SYS_gettid), memory_order_relaxed);
 	atomic_store_explicit(&slot->namespace, namespace_here(pid), memory_order_relaxed);
+	atomic_store_explicit(&slot->answers, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->wants, 0, memory_order_relaxed);
 	for (unsigned i = 0; i < NESTED_MAX; i++)
 		atomic_store_explicit(&slot->nested[i].lock, 0, memory_order_relaxed);
@@ -353,6 +356,8 @@ static void fill(struct identity *me)
 	me->patience = PATIENCE_MAX;
 	me->more = me->self.holder->more = 0;
 	be_here();
+	if (identity_claimed && number != SLOT_ANONYMOUS)
+		identity_claimed(number);
 	identity_do(me, identity_nothing(me));
 }
 

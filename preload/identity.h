@@ -80,6 +80,9 @@ static inline bool identity_is_busy(const struct identity *me)
 /* The calling thread's, valid. Without a slot to be had it is anonymous. Keeps errno. */
 struct identity *identity_get(void);
 
+/* Whenever a thread has got the slot @number, with all signals blocked; set by a room above. */
+extern void (*identity_claimed)(uint32_t number);
+
 /* At start: before the program registers atfork handlers, which may take locks. */
 void identity_start(void);
 

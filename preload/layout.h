@@ -9,6 +9,7 @@
  *	64		TURNS entries of struct turn, 64 bytes each
  *	16640		SLOTS entries of struct slot, 256 bytes each; 0 is never used
  *	behind them	LIMITS entries of struct limit, 16 bytes each
+ *	after them	QUESTIONS entries of struct question, in pages of their own
  *
  * A thread that takes a lock for the first time gets a slot, and its number is what the
  * lock's word says of its owner. The slot is the thread's until it ends, and nobody else's
@@ -36,7 +37,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 5
+#define REGISTRY_VERSION 7
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536
@@ -69,7 +70,8 @@ struct slot {
 	uint64_t spare_here[2];
 	pthread_mutex_t life;	    /* robust; locked by the thread from claim to end */
 	_Atomic uint64_t namespace; /* inode of the thread's pid namespace; 0: not known */
-	uint8_t spare_there[56 - sizeof(pthread_mutex_t)];
+	_Atomic uint32_t answers; /* the signal by which it can be asked; 0: none; by the thread */
+	uint8_t spare_there[52 - sizeof(pthread_mutex_t)];
 	/* What it waits for; written when it is about to sleep. */
 	_Atomic uintptr_t wants;      /* the lock; 0: it does not wait */
 	_Atomic uint64_t wants_since; /* ns, CLOCK_MONOTONIC, as below */
@@ -114,6 +116,44 @@ struct limit {
 	_Atomic uint64_t ms;	/* + 1; 0: none */
 };
 
+/*
+ * One thread asks another for its registers and its stack: see question.h. Who may write, the
+ * state says; it changes by compare-and-swap of the whole, and its low half is a futex.
+ *
+ *	phase (2 bits), generation (14), slot of the asker (16), its incarnation (32)
+ *
+ * Whoever takes a place makes it the next generation. What is written in phase MINE is the
+ * asker's, before it asks; in phase WRITING the answer is written by the thread that is asked,
+ * and read by the asker when the phase is MINE again. Pages that are never used are none.
+ */
+#define QUESTIONS	   4 /* reports at once; who finds no place does without an answer */
+#define QUESTION_REGISTERS 40
+#define QUESTION_STACK	   (64 * 1024) /* some 500 frames */
+#define QUESTION_EARLIER   (16 * 1024)
+
+enum question_phase {
+	QUESTION_FREE,	  /* all zero at first */
+	QUESTION_MINE,	  /* the asker's */
+	QUESTION_ASKED,	  /* nobody's: the signal is on its way */
+	QUESTION_WRITING, /* the asked thread's; asker 0: nobody waits for the answer any more */
+};
+
+struct question {
+	_Atomic uint64_t state;
+	_Atomic uint32_t asked; /* slot of the thread; by the asker, like the next three */
+	_Atomic uint32_t asked_incarnation;
+	_Atomic uint32_t tid; /* of the thread, in the pid namespace of both */
+	uint32_t spare;
+	_Atomic uintptr_t earlier; /* a stack pointer: what is above it is wanted as well; or 0 */
+	/* The answer. */
+	uint64_t known;			  /* bit N: at[N] is */
+	uint64_t at[QUESTION_REGISTERS];  /* numbered as in DWARF */
+	uint64_t stack_from, stack_size;  /* where the bytes of `stack` were; size 0: none */
+	uint64_t earlier_from, earlier_size;
+	uint8_t stack[QUESTION_STACK] __attribute__((aligned(4096)));
+	uint8_t earlier_stack[QUESTION_EARLIER];
+} __attribute__((aligned(4096))); /* what the registry itself is aligned to */
+
 struct registry {
 	uint64_t magic;
 	uint32_t version;
@@ -127,6 +167,7 @@ struct registry {
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS]; /* aligned to the size of one */
 	struct limit limits[LIMITS];
+	struct question questions[QUESTIONS];
 };
 
 _Static_assert(offsetof(struct registry, slots) == 16640, "as in the picture above");

@@ -22,6 +22,7 @@ from tap import done, skip, test  # noqa: E402
 
 PROGRAM = r"""
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -43,6 +44,32 @@ static void *add(void *arg)
 	return arg;
 }
 
+/* Set before the first lock or after it: the program's own, and no other */
+static volatile sig_atomic_t calls;
+
+static void on_urgent(int number)
+{
+	calls += number == SIGURG;
+}
+
+static int urgent(void)
+{
+	struct sigaction action = {0};
+	int seen = signal(SIGURG, on_urgent) == SIG_DFL;
+
+	raise(SIGURG);
+	fondue_spin_lock(&lock);
+	fondue_spin_unlock(&lock);
+	raise(SIGURG);
+	seen += !sigaction(SIGURG, NULL, &action) && action.sa_handler == on_urgent;
+	action.sa_flags |= SA_RESETHAND;
+	sigaction(SIGURG, &action, NULL);
+	raise(SIGURG);
+	raise(SIGURG);
+	seen += signal(SIGURG, SIG_IGN) == SIG_DFL;
+	return seen * 10 + calls;
+}
+
 int main(void)
 {
 	for (int i = 0; i < 4; i++)
@@ -60,14 +87,14 @@ int main(void)
 		}
 	while (wait(NULL) > 0)
 		;
-	printf("active %d version %s hits %d sum %ld table %d before %d after %d\n",
+	printf("active %d version %s hits %d sum %ld table %d before %d after %d urgent %d\n",
 		fondue_active(), fondue_version() ? fondue_version() : "none", hits, sum,
-		table[0] + table[4096] + table[8192] + table[12288], before, after);
+		table[0] + table[4096] + table[8192] + table[12288], before, after, urgent());
 	return 0;
 }
 """
-SHARED = "active 1 version 0.1.0 hits 4 sum 8000 table 4 before 1 after 0\n"
-PRIVATE = "active 0 version none hits 0 sum 0 table 0 before 1 after 0\n"
+SHARED = "active 1 version 0.1.0 hits 4 sum 8000 table 4 before 1 after 0 urgent 33\n"
+PRIVATE = "active 0 version none hits 0 sum 0 table 0 before 1 after 0 urgent 33\n"
 
 
 class Case:

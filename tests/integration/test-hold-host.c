@@ -113,6 +113,8 @@ static int play_waiter(void)
 
 	must(owner > 0);
 	be_special();
+	/* from its first lock on the process has a handler for SIGURG */
+	must(is_sound(&board->second));
 	before = see();
 	errno = 4711;
 	must(wait_for_reports(1));

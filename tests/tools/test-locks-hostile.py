@@ -41,7 +41,7 @@ def refused(shop, name, *said):
 def other_registries(shop):
     fake = mmap.mmap(-1, SIZE)
     for name, version, used, life, said in [
-            ("another version", 7, 1, 0, "another version (registry 7"),
+            ("another version", 99, 1, 0, "another version (registry 99"),
             ("more slots than there are", VERSION, 70000, 0, "damaged"),
             ("a life out of bounds", VERSION, 1, 77, "damaged")]:
         fake[:24] = struct.pack("=QIIII", MAGIC, version, used, 0, life)

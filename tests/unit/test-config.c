@@ -143,6 +143,37 @@ static int play_milliseconds(void)
 	return CHILD_GOOD;
 }
 
+static int play_signal(void)
+{
+	static char *const bad[] = { "FONDUE_SIGNAL=URG", "FONDUE_SIGNAL=23", "FONDUE_SIGNAL=0",
+		"FONDUE_SIGNAL=urgent", "FONDUE_SIGNAL=none " };
+
+	said_start();
+	log_start();
+	load(NULL);
+	must(config.signal == CONFIG_SIGNAL_URG);
+	load(ENVIRONMENT("FONDUE_SIGNAL="));
+	must(config.signal == CONFIG_SIGNAL_URG);
+	load(ENVIRONMENT("FONDUE_SIGNAL=none"));
+	must(config.signal == CONFIG_SIGNAL_NONE);
+	load(ENVIRONMENT("FONDUE_SIGNAL=urg"));
+	must(config.signal == CONFIG_SIGNAL_URG);
+	load(ENVIRONMENT("FONDUE_SIGNAL=always"));
+	must(config.signal == CONFIG_SIGNAL_ALWAYS);
+	config_complain();
+	must(said_lines() == 0);
+	/* nothing is told of a program with more rights than its caller */
+	config_load(ENVIRONMENT("FONDUE_SIGNAL=always"), true);
+	must(config.signal == CONFIG_SIGNAL_NONE);
+	for (unsigned i = 0; i < FONDUE_COUNT(bad); i++) {
+		load(ENVIRONMENT(bad[i]));
+		must(config.signal == CONFIG_SIGNAL_URG);
+		config_complain();
+		must(strstr(said(), "FONDUE_SIGNAL is ignored"));
+	}
+	return CHILD_GOOD;
+}
+
 static int play_several_bad(void)
 {
 	unsigned strict = 0, late = 0;
@@ -253,6 +284,7 @@ int main(void)
 	test_finding();
 	test_play("good and empty values: nothing to complain of", play_good_values);
 	test_play("a time is a number of milliseconds", play_milliseconds);
+	test_play("may a running owner be asked? A word", play_signal);
 	test_play("a bad value is named once, and counts as unset", play_bad_values);
 	test_play("several bad values are named, each once", play_several_bad);
 	test_play("FONDUE_LOG is copied: its memory may be overwritten", play_log);
