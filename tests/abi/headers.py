@@ -23,6 +23,7 @@ from toolchain import run  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HEADERS = ("fondue/shared.h", "fondue/short.h", "fondue/fondue.h")
+JOINING = ("fondue/process.h", "fondue/fondue.h")
 C = ("gnu89", "c99", "gnu99", "c11", "gnu11", "c17", "gnu17", "c2x", "gnu2x")
 CXX = ("c++11", "gnu++11", "c++14", "gnu++14", "c++17", "gnu++17", "c++20", "gnu++20")
 WARNINGS = ("-Wall", "-Wextra", "-pedantic", "-Werror", "-Wshadow", "-Wconversion",
@@ -110,6 +111,13 @@ def silent(bench, target):
                                        header_flag(header), *more)
                 if result.status or result.err or result.out:
                     bad.append(str(result))
+        for header in JOINING:
+            for more in (), ("-O2",), ("-DFONDUE_DISABLE",), ("-D_GNU_SOURCE", "-Os"):
+                result, _ = bench.make(command, "join.c", *language(standard), *WARNINGS,
+                                       *(WARNINGS_C if "++" not in standard else ()),
+                                       header_flag(header), *more)
+                if result.status or result.err or result.out:
+                    bad.append(str(result))
         test(name, not bad, "\n".join(bad))
 
 
@@ -144,6 +152,30 @@ def wants_nothing(bench, target):
     wanted = inspect_elf.undefined(path) - builtin
     test(f"{target}: with FONDUE_REQUIRE_RUNTIME, libc's write and _exit",
          wanted == {"write", "_exit"}, wanted)
+
+
+def joins(bench, target, runtime):
+    """<fondue/process.h>, whose code is compiled into the program."""
+    _, path = bench.make(target.c, "join.c", header_flag("fondue/shared.h"), "-O0",
+                         "-include", "fondue/process.h", "-DUNUSED")
+    wanted = inspect_elf.undefined(path) - {"_GLOBAL_OFFSET_TABLE_"}
+    test(f"{target}: an object that only includes <fondue/process.h> wants no symbol",
+         not wanted, wanted)
+    for command, words in ((target.c, ()), (target.cxx, ("-xc++",))):
+        for how in ((), ("-fPIE", "-pie"), ("-no-pie", "-fno-pie"), ("-static",), ("-flto", "-O2"),
+                    ("-DFONDUE_DISABLE",)) if command and target.align == 4096 else ():
+            name = f"{target}{', C++' if words else ''}, {' '.join(how) or 'as ever'}"
+            made, path = bench.make(command, "join.c", header_flag(JOINING[0]), "-DMAIN", *words,
+                                    *how, link=True, output="program")
+            if not test(f"{name}: a program that forks and joins links with nothing",
+                        made.status == 0 and not made.err, made):
+                continue
+            result = run([path])
+            test(f"{name}: and works without runtime", result.status == 0 and not result.err,
+                 result)
+            if runtime and "-static" not in how:
+                result = run([path], LD_PRELOAD=runtime)
+                test(f"{name}: and with one", result.status == 0 and not result.err, result)
 
 
 def disabled(bench, target):
@@ -236,6 +268,7 @@ def main():
             keyword(bench, target)
             if target.links:
                 linked(bench, target)
+                joins(bench, target, runtime)
                 required(bench, target, runtime)
     return done()
 
