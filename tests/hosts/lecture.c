@@ -10,7 +10,7 @@
  * variable under a lock, ROUNDS times each (5 unless told). Its address is the same in
  * both, which says nothing about sharing: a private copy has the same address in every
  * process, too; the values tell. In the second each of n workers computes its piece, and
- * the parent waits, collects and compares with what it computes alone.
+ * the parent waits, collects and compares with what it computes alone: fondue_fork_join().
  *
  * Exit status: 0 when parent and child shared, 1 when each had its own copy (so it is
  * without the runtime), 2 when neither holds or the system refused something.
@@ -44,15 +44,6 @@ static void die(const char *what)
 {
 	perror(what);
 	_exit(WRONG);
-}
-
-static pid_t start_process(void)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die("fork");
-	return pid;
 }
 
 /* Wait for one child; did it do what it was to do? */
@@ -104,7 +95,9 @@ static enum result parent_and_child(unsigned long rounds)
 	printf("Parent and child, %lu rounds each:\n", rounds);
 	if (pipe(running) < 0)
 		die("pipe");
-	child = start_process();
+	child = fork();
+	if (child < 0)
+		die("fork");
 	if (child == 0) {
 		tell(running[1]);
 		print_and_change("Child's", rounds);
@@ -138,23 +131,28 @@ static unsigned count_primes(unsigned from, unsigned to)
 	return primes;
 }
 
+/* Piece @i of the work, in a process of its own. */
+static int count_piece(unsigned i, void *arg)
+{
+	(void)arg;
+	pieces[i].primes = count_primes(pieces[i].from, pieces[i].to);
+	return 0;
+}
+
 static enum result workers_and_parent(void)
 {
-	pid_t pid[WORKERS];
 	unsigned sum = 0, alone;
 
 	printf("%d workers count primes below %d:\n", WORKERS, PRIMES);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		pieces[i].from = PRIMES / WORKERS * i;
 		pieces[i].to = PRIMES / WORKERS * (i + 1);
-		pid[i] = start_process();
-		if (pid[i] == 0) {
-			pieces[i].primes = count_primes(pieces[i].from, pieces[i].to);
-			_exit(0);
-		}
+	}
+	if (fondue_fork_join(WORKERS, count_piece, NULL, NULL)) {
+		fprintf(stderr, "lecture: a piece of the work is not done\n");
+		return WRONG;
 	}
 	for (unsigned i = 0; i < WORKERS; i++) {
-		collect_process(pid[i]);
 		sum += pieces[i].primes;
 		printf("  %6u to %6u: %5u\n", pieces[i].from, pieces[i].to,
 			pieces[i].primes);
