@@ -119,7 +119,7 @@ static const char *const words[][4] = {
 	[TYPE_FORMAT] = { [REPORT_FORMAT_TEXT] = "text", [REPORT_FORMAT_JSON] = "json" },
 	[TYPE_ACTION] = { [HOLD_ACTION_REPORT] = "report",
 		[HOLD_ACTION_CORE] = "abort-owner-core" },
-	[TYPE_SIGNAL] = { [CONFIG_SIGNAL_NONE] = "none", [CONFIG_SIGNAL_URG] = "urg",
+	[TYPE_SIGNAL] = { [CONFIG_SIGNAL_NONE] = "none", [CONFIG_SIGNAL_URG] = "SIGURG",
 		[CONFIG_SIGNAL_ALWAYS] = "always" },
 };
 
@@ -174,7 +174,7 @@ static const char *const understood[] = {
 	[TYPE_MS] = "a time is a number of milliseconds, up to 1000000000, or 0: never",
 	[TYPE_FORMAT] = "a format is text or json",
 	[TYPE_ACTION] = "an action is report or abort-owner-core",
-	[TYPE_SIGNAL] = "a signal is urg, none or always",
+	[TYPE_SIGNAL] = "a signal is SIGURG, none or always",
 };
 
 static void complain(struct variable *var)

@@ -12,6 +12,7 @@
  * it may be somebody else's.
  */
 #include "facts.h"
+#include "ask.h"
 #include "log.h"
 #include "registry.h"
 #include "target.h"
@@ -270,6 +271,42 @@ static bool take_sleeping(struct report *report, struct party *party, uintptr_t 
 	return party->stack != NULL;
 }
 
+/* Why there was no answer; by and by, for @before has kept us from doing without one. */
+static const char *silence(int error, const char *before)
+{
+	switch (error) {
+	case -EACCES:
+		return "it is running, and has SIGURG blocked, or no handler of ours";
+	case -ETIMEDOUT:
+		return "it was asked by a signal, and did not answer in time";
+	case -ENOTSUP:
+		return "it is running, and is not asked by a signal (FONDUE_SIGNAL, or a sandbox)";
+	case -EBUSY:
+		return "it is running, and others are being asked";
+	case -ESRCH:
+		return "it is gone";
+	default:
+		return before;
+	}
+}
+
+/* It runs, or may not be looked at: only it can tell. */
+static bool take_by_asking(struct party *party)
+{
+	struct snapshot snapshot;
+	struct question *question;
+	int error = ask_snapshot(party->number, ASK_MAX_MS, &snapshot, &question);
+
+	if (error) {
+		party->why = silence(error, party->why);
+		return false;
+	}
+	party->stack = backtrace_make(&snapshot);
+	party->how = HOW_SIGNAL;
+	ask_done(question);
+	return party->stack != NULL;
+}
+
 void facts_take_stack(struct report *report, struct party *party, uintptr_t lock)
 {
 	if (!party->is_here)
@@ -277,7 +314,8 @@ void facts_take_stack(struct report *report, struct party *party, uintptr_t lock
 	party->why = "it is gone";
 	if (registry_is_dead(party->number))
 		return;
-	if (!take_waiting(report, party) && !take_sleeping(report, party, lock))
+	if (!take_waiting(report, party) && !take_sleeping(report, party, lock) &&
+		!take_by_asking(party))
 		party->how = HOW_NONE;
 }
 

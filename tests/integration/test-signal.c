@@ -642,9 +642,9 @@ static void test_none(void)
 	run(&r);
 	test("FONDUE_SIGNAL=none: there is no handler",
 		run_explain(&r, run_succeeded(&r) && !strcmp(r.out, "0\n") && !*r.err));
-	r = (struct run){ .args = { run_self(), "none" }, .env = { "FONDUE_SIGNAL=urg" } };
+	r = (struct run){ .args = { run_self(), "none" }, .env = { "FONDUE_SIGNAL=SIGURG" } };
 	run(&r);
-	test("FONDUE_SIGNAL=urg: there is one",
+	test("FONDUE_SIGNAL=SIGURG: there is one",
 		run_explain(&r, run_succeeded(&r) && strcmp(r.out, "0\n") && !*r.err));
 }
 
