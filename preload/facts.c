@@ -271,22 +271,20 @@ static bool take_sleeping(struct report *report, struct party *party, uintptr_t 
 	return party->stack != NULL;
 }
 
-/* Why there was no answer; by and by, for @before has kept us from doing without one. */
-static const char *silence(int error, const char *before)
+/* Why there was no answer. */
+static const char *silence(int error)
 {
 	switch (error) {
 	case -EACCES:
-		return "it is running, and has SIGURG blocked, or no handler of ours";
+		return "it blocks SIGURG, or has no handler of ours";
 	case -ETIMEDOUT:
-		return "it was asked by a signal, and did not answer in time";
-	case -ENOTSUP:
-		return "it is running, and is not asked by a signal (FONDUE_SIGNAL, or a sandbox)";
+		return "it did not answer to a signal in time";
 	case -EBUSY:
-		return "it is running, and others are being asked";
+		return "others are being asked by a signal";
 	case -ESRCH:
-		return "it is gone";
+		return "it has gone since";
 	default:
-		return before;
+		return "is not asked by a signal (FONDUE_SIGNAL, a sandbox)";
 	}
 }
 
@@ -298,7 +296,7 @@ static bool take_by_asking(struct party *party)
 	int error = ask_snapshot(party->number, ASK_MAX_MS, &snapshot, &question);
 
 	if (error) {
-		party->why = silence(error, party->why);
+		party->why_not_asked = silence(error);
 		return false;
 	}
 	party->stack = backtrace_make(&snapshot);
@@ -332,6 +330,7 @@ void facts_settle(struct report *report)
 		party->stack = NULL;
 		party->how = HOW_NONE;
 		party->why = "it is gone";
+		party->why_not_asked = NULL;
 		party->state = (struct thread_state){ .is_there = false };
 		log_format(party->state.doing, sizeof(party->state.doing), "gone");
 		party->site = (struct place){ .address = 0 };

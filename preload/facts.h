@@ -36,7 +36,7 @@ struct party {
 	struct place site;	       /* where it took the lock, or asks for it; address 0: not known */
 	struct lock_fact holds, wants; /* of a member of a circle */
 	enum how how;
-	const char *why;
+	const char *why, *why_not_asked; /* HOW_NONE; the latter NULL: that was out of the question */
 	const struct backtrace *stack; /* NULL: there is none */
 	struct places *places;	       /* what `site` points into; NULL: the report's own */
 };

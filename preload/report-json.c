@@ -144,6 +144,8 @@ static void add_stack(struct log_text *text, const struct party *party, unsigned
 	if (!stack) {
 		if (party->why)
 			add_string(text, "why", party->why);
+		if (party->why_not_asked)
+			add_string(text, "why_not_asked", party->why_not_asked);
 		return;
 	}
 	add_key(text, "complete");

@@ -144,7 +144,9 @@ static void add_stack(struct log_text *text, const char *whose, const struct par
 
 	log_add(text, "  %s", whose);
 	if (!stack) {
-		log_add(text, "its stack is not to be had: %s", party->why);
+		log_add(text, "its stack is not to be had: %s%s%s", party->why,
+			party->why_not_asked ? ", and " : "",
+			party->why_not_asked ? party->why_not_asked : "");
 		log_end_line(text);
 		return;
 	}

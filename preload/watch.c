@@ -154,6 +154,7 @@ static void take_owners_stack(struct report *report, const struct waiter *w)
 	owner->stack = NULL;
 	owner->how = HOW_NONE;
 	owner->why = "it has released the lock meanwhile";
+	owner->why_not_asked = NULL;
 }
 
 static void act(struct work *work)
