@@ -21,6 +21,7 @@
 #include "born.h"
 #include "config.h"
 #include "family.h"
+#include "heap.h"
 #include "identity.h"
 #include "lock.h"
 #include "log.h"
@@ -227,6 +228,7 @@ static void bind(const struct proof *proof, unsigned long state)
 	struct fondue_binding *binding = (struct fondue_binding *)proof->binding;
 
 	binding->runtime = runtime;
+	binding->heap = runtime->heap;
 	binding->self = identity_at();
 	binding->state = state;
 }
@@ -290,6 +292,8 @@ static int visit(const struct module *module, void *arg)
 	pass->next = pass->index;
 	pass->name = module->name;
 	has_locks |= module_has_locks(module);
+	if (module_has_heap(module) && family_alone())
+		(void)heap_create(config.heap_size);
 	if (!pass->proof.refusal.reason && proof_has_variables(&pass->proof))
 		(void)symbols_check(module, &pass->proof, is_shared);
 	decide(module, pass);

@@ -23,6 +23,8 @@
 
 /* A door: the only symbols that the library exports. */
 #define FONDUE_EXPORT __attribute__((visibility("default")))
+/* Of another file of the runtime, and found without asking the loader's tables. */
+#define FONDUE_INSIDE __attribute__((visibility("hidden")))
 #define FONDUE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 /* Code that reads a program's own memory, redzones of a sanitizer included. */
 #define FONDUE_UNINSTRUMENTED __attribute__((no_sanitize("address", "undefined")))

@@ -15,7 +15,15 @@
 
 struct config config;
 
-enum type { TYPE_SWITCH, TYPE_PATH, TYPE_MS, TYPE_FORMAT, TYPE_ACTION, TYPE_SIGNAL };
+enum type {
+	TYPE_SWITCH,
+	TYPE_PATH,
+	TYPE_MS,
+	TYPE_FORMAT,
+	TYPE_ACTION,
+	TYPE_SIGNAL,
+	TYPE_SIZE,
+};
 
 static struct variable {
 	const char *name;
@@ -35,6 +43,7 @@ static struct variable {
 	{ "FONDUE_LOCKORDER", TYPE_SWITCH, false, &config.lock_order, false },
 	{ "FONDUE_HOLD_CHECK", TYPE_SWITCH, false, &config.hold_check, false },
 	{ "FONDUE_SIGNAL", TYPE_SIGNAL, false, &config.signal, false },
+	{ "FONDUE_HEAP_SIZE", TYPE_SIZE, true, &config.heap_size, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */
@@ -114,6 +123,26 @@ static void set_path(struct variable *var, const char *text)
 	*(const char **)var->value = path;
 }
 
+/* 1 MiB to 64 TiB, with a unit or in bytes. */
+static void set_size(struct variable *var, const char *text)
+{
+	static const char units[] = "KMGT";
+	uint64_t value = 0, max = 64ULL << 40;
+	unsigned shift = 0;
+
+	for (; text_digit(*text, 10) < 10 && value <= max; text++)
+		value = value * 10 + text_digit(*text, 10);
+	for (unsigned i = 0; *text && units[i]; i++)
+		if (*text == units[i])
+			shift = 10 * (i + 1);
+	if (shift)
+		text++;
+	if (*text || !value || value > max >> shift || value << shift < 1 << 20)
+		var->misunderstood = true;
+	else
+		*(size_t *)var->value = value << shift;
+}
+
 /* What is understood of such a variable, and complained of if it is something else. */
 static const char *const words[][4] = {
 	[TYPE_FORMAT] = { [REPORT_FORMAT_TEXT] = "text", [REPORT_FORMAT_JSON] = "json" },
@@ -145,6 +174,9 @@ static void set(struct variable *var, const char *text)
 	case TYPE_MS:
 		set_ms(var, text);
 		break;
+	case TYPE_SIZE:
+		set_size(var, text);
+		break;
 	case TYPE_FORMAT:
 	case TYPE_ACTION:
 	case TYPE_SIGNAL:
@@ -155,6 +187,7 @@ static void set(struct variable *var, const char *text)
 void config_load(char *const *envp, bool secure)
 {
 	config.secure = secure;
+	config.heap_size = HEAP_SIZE_DEFAULT;
 	/* what is reported are addresses, a secret to who runs a program with more rights */
 	config.hold_ms = secure ? 0 : HOLD_MS_DEFAULT;
 	config.signal = secure ? CONFIG_SIGNAL_NONE : CONFIG_SIGNAL_URG;
@@ -172,6 +205,7 @@ static const char *const understood[] = {
 	[TYPE_SWITCH] = "a switch is 0 or 1",
 	[TYPE_PATH] = "a file name has less than 4096 bytes",
 	[TYPE_MS] = "a time is a number of milliseconds, up to 1000000000, or 0: never",
+	[TYPE_SIZE] = "a size is a number of bytes, or with K, M, G or T, from 1M to 64T",
 	[TYPE_FORMAT] = "a format is text or json",
 	[TYPE_ACTION] = "an action is report or abort-owner-core",
 	[TYPE_SIGNAL] = "a signal is SIGURG, none or always",

@@ -18,6 +18,7 @@ struct config {
 	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
 	bool hold_check;  /* FONDUE_HOLD_CHECK: who releases a lock looks how long it held it */
 	unsigned signal;	/* FONDUE_SIGNAL: enum config_signal */
+	size_t heap_size; /* FONDUE_HEAP_SIZE: bytes of addresses that the heap reserves */
 	bool secure;	  /* the process runs with more rights than its caller */
 };
 
@@ -32,6 +33,9 @@ enum config_signal {
 
 /* What hold_ms is when nobody says anything: no section of a sane program takes so long. */
 #define HOLD_MS_DEFAULT 1000
+
+/* More than any heap needs, and it costs nothing: see heap.c. */
+#define HEAP_SIZE_DEFAULT (64UL << 30)
 
 /* All off until config_load(). */
 extern struct config config;

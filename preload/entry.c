@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "heap.h"
 #include "lifecycle.h"
 #include "modules.h"
 #include "real.h"
@@ -21,6 +22,7 @@ FONDUE_EXPORT const struct fondue_runtime fondue_runtime = {
 	.abi = FONDUE_ABI,
 	.version = FONDUE_VERSION_STRING,
 	.spin = &spin_calls,
+	.heap = &heap_calls,
 };
 
 /* What `fondue check` looks for in a stripped static program: see note.h. */
@@ -45,5 +47,6 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	/* in a static program, and when it runs already, nobody would ask us what SIGURG does */
 	if (real()->sigaction && !real_is_late())
 		answer_start();
+	heap_start(real_rseq_at);
 	lifecycle_start(envp, &fondue_runtime, real_is_late());
 }

@@ -172,17 +172,27 @@ bool module_prove(const struct module *module, struct image *ret_image,
 	return true;
 }
 
-bool module_has_locks(const struct module *module)
+static bool has_note(const struct module *module, bool (*tells)(const void *, size_t))
 {
 	for (unsigned i = 0; i < module->phnum; i++) {
 		const ElfW(Phdr) *p = &module->phdr[i];
 		uintptr_t start = module->base + p->p_vaddr;
 
 		if (p->p_type == PT_NOTE && is_readable(module, start, p->p_memsz) &&
-			note_tells_locks((const void *)start, p->p_memsz))
+			tells((const void *)start, p->p_memsz))
 			return true;
 	}
 	return false;
+}
+
+bool module_has_locks(const struct module *module)
+{
+	return has_note(module, note_tells_locks);
+}
+
+bool module_has_heap(const struct module *module)
+{
+	return has_note(module, note_tells_heap);
 }
 
 uint64_t module_dynamic_value(const struct module *module, int64_t tag)

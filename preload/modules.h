@@ -49,6 +49,8 @@ bool module_prove(const struct module *module, struct image *ret_image,
 
 /* Was part of it compiled with <fondue/spinlock.h>? */
 bool module_has_locks(const struct module *module);
+/* ... with <fondue/heap.h>? */
+bool module_has_heap(const struct module *module);
 
 /* Value of a dynamic entry, 0 when absent; of those that are addresses, made absolute. */
 uint64_t module_dynamic_value(const struct module *module, int64_t tag);

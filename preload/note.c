@@ -22,6 +22,7 @@ const char *const kind_name[KIND_COUNT] = { "shared", "shared_zero" };
 #define NOTE_TYPE    1
 #define RUNTIME_TYPE 2 /* in entry.c */
 #define LOCKS_TYPE   3 /* in <fondue/spinlock.h> */
+#define HEAP_TYPE    4 /* in <fondue/heap.h> */
 #define WORDS	    (3 * KIND_COUNT + 1)
 
 static uint32_t read32(const uint8_t *at)
@@ -108,4 +109,9 @@ bool note_tells_runtime(const void *bytes, size_t size)
 bool note_tells_locks(const void *bytes, size_t size)
 {
 	return has_note(bytes, size, LOCKS_TYPE);
+}
+
+bool note_tells_heap(const void *bytes, size_t size)
+{
+	return has_note(bytes, size, HEAP_TYPE);
 }

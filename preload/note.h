@@ -56,3 +56,6 @@ bool note_tells_runtime(const void *bytes, size_t size);
 
 /* Is there one of type 3, as every object has that was compiled with <fondue/spinlock.h>? */
 bool note_tells_locks(const void *bytes, size_t size);
+
+/* Is there one of type 4, as every object has that was compiled with <fondue/heap.h>? */
+bool note_tells_heap(const void *bytes, size_t size);

@@ -14,6 +14,15 @@ const struct real *real(void)
 	return &nothing;
 }
 
+/* Weak: older versions of libc do not have them. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+long real_rseq_at(void)
+{
+	return &__rseq_offset && &__rseq_size && __rseq_size ? __rseq_offset : 0;
+}
+
 bool real_is_late(void)
 {
 	return false;

@@ -43,6 +43,16 @@ const struct real *real(void)
 	return &table;
 }
 
+long real_rseq_at(void)
+{
+	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
+	const unsigned *size = dlsym(RTLD_DEFAULT, "__rseq_size");
+
+	if (!offset || !size)
+		(void)dlerror(); /* a message that the host did not ask for */
+	return offset && size && *size ? *offset : 0;
+}
+
 /* At a program's start we run before glibc's own constructor sets environ; musl's loader does. */
 bool real_is_late(void)
 {

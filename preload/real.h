@@ -35,6 +35,13 @@ struct real {
 const struct real *real(void);
 
 /*
+ * real_rseq_at() - where the thread's rseq area is, from the thread pointer
+ *
+ * Return: 0: libc has registered none.
+ */
+long real_rseq_at(void);
+
+/*
  * real_is_late() - did we come by dlopen(), with a plugin that is linked with us?
  *
  * To be asked by our constructor. False where it cannot be told.

@@ -5,6 +5,7 @@
 #ifndef FONDUE_FONDUE_H
 #define FONDUE_FONDUE_H
 
+#include <fondue/heap.h>
 #include <fondue/process.h>
 #include <fondue/shared.h>
 #include <fondue/spinlock.h>

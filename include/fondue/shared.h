@@ -65,6 +65,7 @@ struct fondue_runtime {
 	unsigned int abi;  /* FONDUE_ABI of the runtime */
 	const char *version;
 	const struct fondue_spin_calls *spin; /* <fondue/spinlock.h> */
+	const struct fondue_heap_calls *heap; /* <fondue/heap.h> */
 };
 
 /* What became of an object's variables: fondue_binding.state. */
@@ -84,7 +85,7 @@ struct fondue_binding {
 	const struct fondue_runtime *runtime; /* NULL: no runtime in this process */
 	unsigned long state;		      /* FONDUE_STATE_* */
 	unsigned long self; /* of struct fondue_self *, from the thread pointer; 0: no locks */
-	unsigned long reserved;
+	const struct fondue_heap_calls *heap; /* of the runtime: one step less to it */
 };
 
 #if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)

@@ -10,6 +10,9 @@
  *	scoped_shared_lock(&lock);		C: held until the end of the block
  *	scoped_shared_lock guard(&lock);	C++: likewise
  *
+ *	double *piece = shared_malloc(len);	from any process, for any process
+ *	shared_free(piece, len);
+ *
  * Must be the last header included: hundreds of system headers use the word `shared` for
  * something of their own, and it is a macro from here on. Where it cannot be used (local
  * variables, parameters, members, typedefs) the compiler says so. `shared int f(void)`
@@ -18,8 +21,13 @@
 #ifndef FONDUE_SHORT_H
 #define FONDUE_SHORT_H
 
+#include <fondue/heap.h>
 #include <fondue/shared.h>
 #include <fondue/spinlock.h>
+
+/* The lecture's: memory that is shared with all children, and given back with its length. */
+#define shared_malloc(len)  fondue_malloc(len)
+#define shared_free(p, len) fondue_free_sized(p, len)
 
 #ifdef __cplusplus
 class scoped_shared_lock

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap-check.h - what the whole heap holds, block by block
+ */
+#pragma once
+
+#include "heap-layout.h"
+
+/* As in <fondue/heap.h>. */
+int heap_stats(struct fondue_heap_stats *stats);
+int heap_check(void (*visit)(const struct fondue_heap_dead *dead, void *arg), void *arg);
+uint64_t heap_reclaim(int pid);
+int heap_set_limit(uint64_t bytes);

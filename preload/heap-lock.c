@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap-lock.c - counting what this thread holds, to tell a handler from what it interrupts
+ */
+#include "heap-lock.h"
+#include "park.h"
+
+/*
+ * How long a handler waits: most sections are shorter than 10 us, and whoever waits in a
+ * circle of handlers finds out so soon.
+ */
+#define MOMENT_NS 1000000
+
+/* Locks that are held or waited for. Handlers leave it as they have found it. */
+static __thread volatile unsigned depth __attribute__((tls_model("initial-exec")));
+
+static bool take(fondue_spinlock_t *lock, const struct timespec *deadline, bool *ret_inherited)
+{
+	int result;
+
+	depth++;
+	result = spin_calls.lock(lock, deadline);
+	*ret_inherited = result == EOWNERDEAD;
+	if (result == 0 || result == EOWNERDEAD)
+		return true;
+	depth--;
+	return false;
+}
+
+static bool take_soon(fondue_spinlock_t *lock, bool *ret_inherited)
+{
+	uint64_t end = now_ns() + MOMENT_NS;
+	struct timespec deadline = { end / 1000000000, end % 1000000000 };
+
+	return take(lock, &deadline, ret_inherited);
+}
+
+bool heap_lock(fondue_spinlock_t *lock, bool *ret_inherited)
+{
+	return depth ? take_soon(lock, ret_inherited) : take(lock, NULL, ret_inherited);
+}
+
+bool heap_lock_last(fondue_spinlock_t *lock, bool *ret_inherited)
+{
+	return take(lock, NULL, ret_inherited);
+}
+
+void heap_unlock(fondue_spinlock_t *lock)
+{
+	(void)spin_calls.unlock(lock);
+	depth--;
+}

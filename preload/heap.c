@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c - allocating and freeing
+ *
+ * The usual way takes a block from the list of the processor and writes its owner's number
+ * into its tag; back, it clears the tag and puts the block into the list of the processor
+ * that it is on then. All else is below: an empty list is filled from the slabs of its
+ * class, a full one drained into them, large blocks are units in a row.
+ *
+ * A block has one owner at a time, who alone changes its tag: so that needs no atomic
+ * operation. A second free finds the tag clear, and is refused.
+ */
+#include <string.h>
+#include <sys/mman.h>
+
+#include "heap.h"
+#include "cpu-lists.h"
+#include "heap-check.h"
+#include "owners.h"
+#include "slabs.h"
+#include "units.h"
+
+struct heap_map heap_map;
+struct heap_watch heap_watch;
+
+#define BATCH_MAX (LIST_MAX / 2)
+
+/* Making it. */
+
+static size_t round_up(size_t size, size_t to)
+{
+	return (size + to - 1) & ~(to - 1);
+}
+
+static size_t place(size_t *at, size_t size)
+{
+	size_t here = *at;
+
+	*at += round_up(size, UNIT_SIZE);
+	return here;
+}
+
+/* Its blocks begin at a multiple of this: what a huge page needs. */
+#define BLOCKS_ALIGN (2UL << 20)
+
+/* Where the parts are from @base; with no base, how much they take. */
+static size_t lay_out(char *base, uint32_t units, struct heap_map *ret)
+{
+	size_t at = 0, plane;
+
+	ret->heap = (struct heap *)(base + place(&at, sizeof(struct heap)));
+	ret->cpus = (struct cpu *)(base + place(&at, CPUS * sizeof(struct cpu)));
+	ret->kinds = (uint8_t *)(base + place(&at, units));
+	ret->idle = (uint8_t *)(base + place(&at, units));
+	ret->unit = (struct unit *)(base + place(&at, units * sizeof(struct unit)));
+	ret->bitmaps = (uint64_t *)(base + place(&at, (size_t)units * BITMAP_WORDS * 8));
+	plane = (size_t)1 << (PLANE_SHIFT + 64 - __builtin_clzl(units - 1));
+	ret->plane = plane - (1 << PLANE_SHIFT);
+	ret->tags = (tag *)(base + place(&at, PLANES * plane * sizeof(tag)));
+	at = round_up(at, BLOCKS_ALIGN);
+	ret->blocks = base + at;
+	ret->blocks_size = (size_t)units << UNIT_SHIFT;
+	for (unsigned class = 1; class <= CLASSES; class++) {
+		ret->lists[class] = &ret->cpus->lists[class];
+		ret->divide[class] = size_classes[class].divide;
+		ret->list_max[class] = size_classes[class].list;
+	}
+	return at + ret->blocks_size;
+}
+
+static char *reserve(size_t size)
+{
+	long at = sys_call(SYS_mmap, 0, size + BLOCKS_ALIGN, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (sys_failed(at))
+		return NULL;
+	/* a core dump would write, and allocate, all of it */
+	(void)sys_call(SYS_madvise, at, size + BLOCKS_ALIGN, MADV_DONTDUMP);
+	return (char *)round_up(at, BLOCKS_ALIGN);
+}
+
+static long (*find_rseq)(void);
+
+void heap_start(long (*rseq_at)(void))
+{
+	find_rseq = rseq_at;
+	cpu_lists_start(0); /* without a heap nobody is served by a list */
+}
+
+/* Less than this is no heap: 16 MiB. */
+#define UNITS_MIN 256
+
+bool heap_create(size_t size)
+{
+	uint32_t units = size >> UNIT_SHIFT > UINT32_MAX / 2 ? UINT32_MAX / 2 :
+							       size >> UNIT_SHIFT;
+	struct heap_map map;
+	char *base = NULL;
+
+	if (heap_map.heap)
+		return true;
+	for (; units >= UNITS_MIN && !base; units /= 2) {
+		base = reserve(lay_out(NULL, units, &map));
+		if (base)
+			break;
+	}
+	if (!base)
+		return false;
+	size = lay_out(base, units, &map);
+	map.heap->magic = HEAP_MAGIC;
+	map.heap->version = HEAP_VERSION;
+	map.heap->units = units;
+	map.heap->size = size;
+	map.heap->top = map.heap->hint = 1;
+	map.kinds[0] = KIND_LARGE; /* 0 means none */
+	map.unit[0].count = 1;
+	if (find_rseq)
+		cpu_lists_start(find_rseq());
+	owners_start();
+	heap_map = map;
+	return true;
+}
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+/* Small blocks. */
+
+/* Take a batch; all but one go to the list at hand. */
+static __attribute__((noinline)) void *refill(unsigned class)
+{
+	void *blocks[BATCH_MAX];
+	uint32_t hint = owners_self();
+	unsigned count, kept;
+
+	if (!cpu_lists_join()) {
+		void *block = cpu_lists_pop_locked(class, hint);
+
+		if (block)
+			return block;
+	}
+	units_tidy(false);
+	count = slabs_take(class, blocks, size_classes[class].batch);
+	if (!count)
+		return NULL;
+	kept = count > 1 ? cpu_lists_fill(class, blocks + 1, count - 1, hint) : 0;
+	if (kept < count - 1)
+		(void)slabs_give(class, blocks + 1 + kept, count - 1 - kept);
+	/* what came by no list is counted here */
+	atomic_fetch_add_explicit(
+		&heap_map.heap->classes[class].direct, 1, memory_order_relaxed);
+	return blocks[0];
+}
+
+/* Make room in the list at hand, and put the block where it fits. */
+static __attribute__((noinline)) void flush(unsigned class, void *block)
+{
+	void *blocks[BATCH_MAX + 1];
+	uint32_t hint = owners_self();
+	int saved = errno;
+	unsigned count;
+
+	if (!cpu_lists_join() && cpu_lists_push_locked(class, block, hint))
+		return;
+	units_tidy(false);
+	count = cpu_lists_drain(class, blocks, size_classes[class].batch, hint);
+	blocks[count++] = block;
+	(void)slabs_give(class, blocks, count);
+	errno = saved;
+}
+
+/* Times its number, 2^32; and what is left, less than 2^16 if it is the start of a block. */
+static inline uint64_t divide(unsigned class, const void *block)
+{
+	return ((uintptr_t)block & (UNIT_SIZE - 1)) * heap_map.divide[class];
+}
+
+static inline size_t offset_of(const void *block)
+{
+	return (uintptr_t)block - (uintptr_t)heap_map.blocks;
+}
+
+static inline tag *tag_of(unsigned class, const void *block)
+{
+	return tag_at(offset_of(block) >> UNIT_SHIFT, divide(class, block) >> 32);
+}
+
+/* @block: NULL: there was none at hand; or this process has no number yet. */
+static __attribute__((noinline)) void *allocate_slowly(
+	unsigned class, void *block, size_t alignment)
+{
+	int saved = errno;
+
+	if (!heap_map.heap)
+		return fondue_plain_alloc_(
+			alignment < 16 ? 16 : alignment, size_classes[class].size);
+	if (!block)
+		block = refill(class);
+	if (!block)
+		return no_memory();
+	*tag_of(class, block) = owners_self();
+	errno = saved;
+	return block;
+}
+
+/* What is not usual is called last: so nothing need be saved for it. */
+static inline void *allocate_small(unsigned class, size_t alignment)
+{
+	void *block;
+	tag mine;
+
+	if (__builtin_expect(!cpu_lists_pop(class, &block), 0))
+		return allocate_slowly(class, NULL, alignment);
+	mine = *owners_mine;
+	if (__builtin_expect(!mine, 0))
+		return allocate_slowly(class, block, alignment);
+	*tag_of(class, block) = mine;
+	return block;
+}
+
+/* Large blocks: their tag is the first of their first unit. */
+
+/* How many @size bytes take, which may be all there are. */
+static inline uint64_t units_for(size_t size)
+{
+	return (size >> UNIT_SHIFT) + !!(size & (UNIT_SIZE - 1));
+}
+
+static __attribute__((noinline)) void *allocate_large_so(
+	size_t alignment, size_t size, bool *ret_clean)
+{
+	uint64_t count = units_for(size);
+	uint32_t apart = alignment > UNIT_SIZE ? alignment >> UNIT_SHIFT : 1, unit;
+
+	*ret_clean = false;
+	if (!heap_map.heap)
+		return fondue_plain_alloc_(alignment < 16 ? 16 : alignment, size);
+	if (count >= heap_map.heap->units || alignment >> UNIT_SHIFT >= heap_map.heap->units)
+		return no_memory();
+	units_tidy(false);
+	unit = units_get(count, apart, KIND_LARGE, NULL, NULL, ret_clean);
+	if (!unit)
+		return no_memory();
+	heap_map.unit[unit].size = size;
+	*tag_at(unit, 0) = owners_self();
+	atomic_fetch_add_explicit(&heap_map.heap->large, 1, memory_order_relaxed);
+	return unit_start(unit);
+}
+
+static __attribute__((noinline)) void *allocate_large(size_t alignment, size_t size)
+{
+	bool clean;
+
+	return allocate_large_so(alignment, size, &clean);
+}
+
+/* Doors */
+
+static void *heap_malloc(size_t size)
+{
+	if (__builtin_expect(size > CLASS_SIZE_MAX, 0))
+		return allocate_large(1, size);
+	return allocate_small(class_of(size), 1);
+}
+
+static void *heap_calloc(size_t count, size_t size)
+{
+	bool clean = false;
+	void *block;
+
+	if (__builtin_mul_overflow(count, size, &size))
+		return no_memory();
+	block = size > CLASS_SIZE_MAX ? allocate_large_so(1, size, &clean) : heap_malloc(size);
+	if (block && !clean)
+		memset(block, 0, size);
+	return block;
+}
+
+/* A class whose blocks are all aligned so: its size is a multiple of it. */
+static unsigned aligned_class(size_t alignment, size_t size)
+{
+	unsigned class = class_of(size);
+
+	while (class <= CLASSES && size_classes[class].size & (alignment - 1))
+		class++;
+	return class;
+}
+
+static void *heap_aligned_alloc(size_t alignment, size_t size)
+{
+	size += !size;
+	if (alignment > CLASS_SIZE_MAX || size > CLASS_SIZE_MAX)
+		return allocate_large(alignment, size);
+	return allocate_small(aligned_class(alignment, size), alignment);
+}
+
+static __attribute__((noinline, cold)) void refuse(const void *block, const char *why, tag owner)
+{
+	atomic_fetch_add(&heap_map.heap->refused, 1);
+	if (heap_watch.refused)
+		heap_watch.refused(block, why, owner);
+}
+
+static const char not_ours[] = "it is no block of the shared heap";
+static const char not_start[] = "it is not the beginning of a block";
+static const char is_free_already[] = "it is free already";
+static const char other_size[] = "it was allocated with another size";
+
+/* The size that a block has, by its unit's kind; 0: it is none. */
+static size_t size_of(unsigned kind, uint32_t unit)
+{
+	if (kind >= 1 && kind <= CLASSES)
+		return size_classes[kind].size;
+	return kind == KIND_LARGE && unit ? (size_t)heap_map.unit[unit].count << UNIT_SHIFT : 0;
+}
+
+static bool is_in_heap(const void *block)
+{
+	return offset_of(block) < heap_map.blocks_size;
+}
+
+static unsigned kind_of(size_t unit)
+{
+	return __atomic_load_n(&heap_map.kinds[unit], __ATOMIC_ACQUIRE);
+}
+
+static __attribute__((noinline)) void free_large(void *block, unsigned kind)
+{
+	uint32_t unit = unit_of(block);
+	tag *owner = tag_at(unit, 0);
+	int saved = errno;
+
+	if (kind == KIND_REST || (uintptr_t)block & (UNIT_SIZE - 1))
+		refuse(block, not_start, TAG_FREE);
+	else if (kind != KIND_LARGE || !unit || !*owner)
+		refuse(block, is_free_already, TAG_FREE);
+	else {
+		*owner = TAG_FREE;
+		(void)units_put(unit, heap_map.unit[unit].count);
+	}
+	errno = saved;
+}
+
+static __attribute__((noinline, cold)) void refuse_small(const void *block, tag owner)
+{
+	refuse(block, owner ? not_start : is_free_already, owner);
+}
+
+static inline void free_small(void *block, size_t unit, unsigned class)
+{
+	uint64_t divided = divide(class, block);
+	tag *owner = tag_at(unit, divided >> 32), whose = *owner;
+
+	if (__builtin_expect((uint32_t)divided >= UNIT_SIZE || !whose, 0)) {
+		refuse_small(block, whose);
+		return;
+	}
+	*owner = TAG_FREE;
+	if (__builtin_expect(!cpu_lists_push(class, block), 0))
+		flush(class, block);
+}
+
+/* In a process that came too late for the heap each block has a mapping of its own. */
+static __attribute__((noinline, cold)) void free_other(void *block)
+{
+	if (heap_map.heap)
+		refuse(block, not_ours, TAG_FREE);
+	else
+		fondue_plain_free_(block);
+}
+
+static void heap_free(void *block)
+{
+	size_t offset = offset_of(block), unit = offset >> UNIT_SHIFT;
+	unsigned kind;
+
+	if (__builtin_expect(offset >= heap_map.blocks_size, 0)) {
+		free_other(block);
+		return;
+	}
+	kind = kind_of(unit);
+	if (__builtin_expect(kind - 1 < CLASSES, 1))
+		free_small(block, unit, kind);
+	else
+		free_large(block, kind);
+}
+
+/* ... or of the largest alignment that this class has: a smaller one leads here, too. */
+static bool is_of_class(unsigned class, size_t size)
+{
+	uint32_t alignment = size_classes[class].size & -size_classes[class].size;
+
+	return size <= CLASS_SIZE_MAX && aligned_class(alignment, size + !size) == class;
+}
+
+/* Is @size what the block was allocated with, as far as that can be told? */
+static bool is_size(unsigned kind, uint32_t unit, size_t size)
+{
+	if (kind == KIND_LARGE)
+		return heap_map.unit[unit].size == size + !size;
+	return kind - 1 >= CLASSES || is_of_class(kind, size);
+}
+
+static __attribute__((noinline)) void free_sized_slowly(void *block, size_t size)
+{
+	if (is_in_heap(block) && !is_size(kind_of(unit_of(block)), unit_of(block), size))
+		refuse(block, other_size, TAG_FREE);
+	else
+		heap_free(block);
+}
+
+static void heap_free_sized(void *block, size_t size)
+{
+	size_t offset = offset_of(block), unit = offset >> UNIT_SHIFT;
+	unsigned class;
+
+	if (__builtin_expect(size > CLASS_SIZE_MAX || offset >= heap_map.blocks_size, 0)) {
+		free_sized_slowly(block, size);
+		return;
+	}
+	class = class_of(size);
+	if (__builtin_expect(kind_of(unit) == class, 1))
+		free_small(block, unit, class);
+	else
+		free_sized_slowly(block, size);
+}
+
+static size_t heap_usable_size(const void *block)
+{
+	if (!heap_map.heap)
+		return fondue_plain_head_(block)->size;
+	return is_in_heap(block) ? size_of(kind_of(unit_of(block)), unit_of(block)) : 0;
+}
+
+/* Why @block is none that is allocated; NULL: it is one. */
+static const char *why_not(const void *block, tag *ret_owner)
+{
+	uint32_t unit = unit_of(block), offset = (uintptr_t)block & (UNIT_SIZE - 1);
+	unsigned kind;
+	bool is_start;
+
+	*ret_owner = TAG_FREE;
+	if (!is_in_heap(block))
+		return not_ours;
+	kind = kind_of(unit);
+	if (kind == KIND_REST)
+		return not_start;
+	if (!size_of(kind, unit))
+		return is_free_already;
+	if (kind == KIND_LARGE) {
+		*ret_owner = *tag_at(unit, 0);
+		is_start = offset == 0;
+	} else {
+		*ret_owner = *tag_of(kind, block);
+		is_start = class_index(kind, offset) * size_classes[kind].size == offset;
+	}
+	return !*ret_owner ? is_free_already : is_start ? NULL : not_start;
+}
+
+/* Of the same class, or of the same units: so that the block has the size that it should. */
+static bool stays(void *block, size_t size)
+{
+	uint32_t unit = unit_of(block);
+	unsigned kind = kind_of(unit);
+
+	if (kind - 1 < CLASSES)
+		return size <= CLASS_SIZE_MAX && class_of(size + !size) == kind;
+	if (size <= CLASS_SIZE_MAX || units_for(size) != heap_map.unit[unit].count)
+		return false;
+	heap_map.unit[unit].size = size;
+	return true;
+}
+
+static void *move(void *block, size_t old, size_t size)
+{
+	void *fresh = heap_malloc(size);
+
+	if (!fresh)
+		return NULL;
+	memcpy(fresh, block, old < size ? old : size);
+	heap_free(block);
+	return fresh;
+}
+
+static void *heap_realloc(void *block, size_t size)
+{
+	const char *why;
+	tag owner;
+
+	if (!block)
+		return heap_malloc(size);
+	if (!heap_map.heap)
+		return move(block, heap_usable_size(block), size);
+	why = why_not(block, &owner);
+	if (why) {
+		refuse(block, why, owner);
+		return no_memory();
+	}
+	return stays(block, size) ? block : move(block, heap_usable_size(block), size);
+}
+
+const struct fondue_heap_calls heap_calls = {
+	.malloc = heap_malloc,
+	.calloc = heap_calloc,
+	.realloc = heap_realloc,
+	.aligned_alloc = heap_aligned_alloc,
+	.free = heap_free,
+	.free_sized = heap_free_sized,
+	.usable_size = heap_usable_size,
+	.stats = heap_stats,
+	.check = heap_check,
+	.reclaim = heap_reclaim,
+	.set_limit = heap_set_limit,
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * owners.c - numbers for processes, and when one may be given again
+ *
+ * A tag beside each block says which process has allocated it, so that what is left of a dead
+ * one can be named. The table says which process a number is, by pid and by the time at
+ * which it started, for pids come again. 65,534 processes are told apart at a time. When all
+ * numbers have been used the tags are gone through, and those of dead processes that have
+ * left nothing are given again.
+ *
+ * A child finds that it has no number, for the page that holds its parent's is wiped.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "owners.h"
+#include "born.h"
+#include "heap-lock.h"
+#include "log.h"
+#include "text.h"
+#include "thread-state.h"
+
+static tag nobodys;
+volatile tag *owners_mine = &nobodys;
+
+static void forget(void)
+{
+	*owners_mine = TAG_FREE;
+}
+
+void owners_start(void)
+{
+	volatile tag *page = born_empty(sizeof(tag));
+
+	if (page)
+		owners_mine = page;
+	else
+		pthread_atfork(NULL, NULL, forget);
+}
+
+static struct owner *entry(tag owner)
+{
+	return &heap_map.heap->owners[owner - 1];
+}
+
+/* "pid (name) S ppid ... starttime": the 22nd; the name may hold anything. 0: not known. */
+static uint64_t started_at(int pid)
+{
+	char path[32], text[1024];
+	const char *at;
+	uint64_t value = 0;
+	long fd, len;
+
+	log_format(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = sys_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	len = sys_call(SYS_read, fd, text, sizeof(text) - 1);
+	(void)sys_call(SYS_close, fd);
+	text[len > 0 ? len : 0] = '\0';
+	at = text_last(text, ')');
+	for (unsigned field = 2; at && field < 22; field++) {
+		while (*at && *at != ' ')
+			at++;
+		at = *at ? at + 1 : NULL;
+	}
+	for (; at && text_digit(*at, 10) < 10; at++)
+		value = value * 10 + text_digit(*at, 10);
+	return value;
+}
+
+bool owners_is_dead(tag owner)
+{
+	struct owner *it = entry(owner);
+	int pid = (int)atomic_load(&it->pid);
+	uint64_t started = atomic_load(&it->started), now;
+
+	if (owner == TAG_NOBODY || !pid || !started ||
+		atomic_load(&it->namespace) != thread_namespace() || !thread_proc_is_ours())
+		return false;
+	if (sys_call(SYS_kill, pid, 0) == -ESRCH)
+		return true;
+	now = started_at(pid);
+	return now && now != started;
+}
+
+int owners_pid(tag owner)
+{
+	return owner == TAG_NOBODY ? 0 : (int)atomic_load(&entry(owner)->pid);
+}
+
+static void mark_slab(uint32_t unit, unsigned class)
+{
+	for (uint32_t i = 0; i < size_classes[class].blocks; i++) {
+		tag owner = __atomic_load_n(tag_at(unit, i), __ATOMIC_RELAXED);
+
+		if (owner && owner != TAG_NOBODY)
+			atomic_store(&entry(owner)->is_counted, 1);
+	}
+}
+
+/* Those that have blocks. */
+static void mark_all(void)
+{
+	for (uint32_t unit = 1; unit < heap_map.heap->top; unit++) {
+		unsigned kind = __atomic_load_n(&heap_map.kinds[unit], __ATOMIC_ACQUIRE);
+
+		if (kind >= 1 && kind <= CLASSES)
+			mark_slab(unit, kind);
+		else if (kind == KIND_LARGE)
+			mark_slab(unit, CLASSES); /* its tag is the first */
+	}
+}
+
+/* The dead allocate nothing: who was dead before we looked and has no block has none for ever. */
+static void sweep(void)
+{
+	for (tag owner = 1; owner < TAG_NOBODY; owner++)
+		atomic_store(&entry(owner)->is_counted, !owners_is_dead(owner));
+	mark_all();
+	for (tag owner = 1; owner < TAG_NOBODY; owner++)
+		if (!atomic_load(&entry(owner)->is_counted))
+			atomic_store(&entry(owner)->pid, 0);
+}
+
+static tag find_unused(void)
+{
+	struct heap *heap = heap_map.heap;
+	uint32_t used = atomic_load(&heap->owners_used);
+
+	if (used < TAG_NOBODY - 1) {
+		atomic_store(&heap->owners_used, used + 1);
+		return used + 1;
+	}
+	for (tag owner = 1; owner < TAG_NOBODY; owner++)
+		if (!atomic_load(&entry(owner)->pid))
+			return owner;
+	return TAG_FREE;
+}
+
+static tag take_number(int pid)
+{
+	tag owner = find_unused();
+	struct owner *it;
+
+	if (!owner) {
+		sweep();
+		owner = find_unused();
+	}
+	if (!owner)
+		return TAG_NOBODY;
+	it = entry(owner);
+	atomic_store(&it->started, started_at(pid));
+	atomic_store(&it->namespace, thread_namespace());
+	atomic_store(&it->pid, (uint32_t)pid);
+	return owner;
+}
+
+/* Two threads of a process may both come here: the second finds what the first has got. */
+tag owners_claim(void)
+{
+	struct heap *heap = heap_map.heap;
+	bool inherited; /* nothing to mend */
+	tag owner;
+
+	if (!heap_lock(&heap->owners_lock, &inherited))
+		return TAG_NOBODY;
+	owner = *owners_mine;
+	if (!owner) {
+		owner = take_number((int)sys_call(SYS_getpid));
+		*owners_mine = owner;
+	}
+	heap_unlock(&heap->owners_lock);
+	return owner;
+}
