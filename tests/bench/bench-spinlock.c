@@ -29,8 +29,6 @@
 FONDUE_SHARED static int shared_variable = 1;
 
 struct arena *arena;
-int processors[2];
-unsigned processor_count;
 
 static const struct scenario {
 	const char *name;
@@ -41,53 +39,6 @@ static const struct scenario {
 	{ "fairness", measure_fairness },
 	{ "recovery", measure_recovery },
 };
-
-void processors_find(void)
-{
-	cpu_set_t set;
-
-	if (sched_getaffinity(0, sizeof(set), &set) != 0)
-		bench_fail("sched_getaffinity");
-	for (int i = 0; i < CPU_SETSIZE && processor_count < 2; i++)
-		if (CPU_ISSET(i, &set))
-			processors[processor_count++] = i;
-}
-
-static void use(unsigned first, unsigned count)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	for (unsigned i = 0; i < count; i++)
-		CPU_SET(processors[(first + i) % processor_count], &set);
-	if (sched_setaffinity(0, sizeof(set), &set) != 0)
-		bench_fail("sched_setaffinity");
-}
-
-void processor_use(unsigned index)
-{
-	use(index, 1);
-}
-
-void processors_use_all(void)
-{
-	use(0, processor_count);
-}
-
-struct estimate samples_ratio(const struct samples *a, const struct samples *b)
-{
-	struct samples log_a = { 0 }, log_b = { 0 };
-	struct estimate e;
-
-	for (unsigned i = 0; i < a->count && i < b->count; i++) {
-		samples_add(&log_a, log(a->values[i]));
-		samples_add(&log_b, log(b->values[i]));
-	}
-	e = samples_difference(&log_a, &log_b);
-	free(log_a.values);
-	free(log_b.values);
-	return (struct estimate){ exp(e.low), exp(e.median), exp(e.high) };
-}
 
 double samples_max(const struct samples *s)
 {

@@ -2,15 +2,14 @@
 /*
  * bench-spinlock.h - what the parts of bench-spinlock.c have in common
  *
- * The locks that are compared (contestants), the memory in which they lie, and the helpers
- * that start processes and never leave one behind.
+ * The locks that are compared (contestants), and the memory in which they lie.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
+#include "children.h"
 #include "samples.h"
 
 #define PROCESSES_MAX 64
@@ -85,27 +84,6 @@ static inline uint64_t now_in_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/*
- * children: forked, killed when the benchmark ends, however that comes about
- * child_start() returns twice, as fork() does; the child must leave by _exit().
- */
-void children_watch(void);
-pid_t child_start(void);
-/* Wait for its end, and forget it. Return: its status. */
-int child_wait(pid_t pid);
-/* As above for @ms at most. Return: has it ended? */
-bool child_wait_ms(pid_t pid, unsigned ms, int *ret_status);
-void children_kill(void);
-
-/* The processors that may be used: the first two of those we were given. */
-extern int processors[2];
-extern unsigned processor_count;
-void processors_find(void);
-void processor_use(unsigned index); /* that one alone */
-void processors_use_all(void);	    /* both of them */
-
-/* The ratio of @a to @b, round by round: its median and the interval that it lies in. */
-struct estimate samples_ratio(const struct samples *a, const struct samples *b);
 /* Of medians, of minima, of maxima. */
 double samples_max(const struct samples *s);
 

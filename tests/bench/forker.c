@@ -8,7 +8,8 @@
  * An argument asks for another kind of
  * memory: "arena", an explicit MAP_SHARED mapping as programs make that do without
  * fondue; "huge", the global on huge pages, which have small page tables; "shared", none
- * other, but the program is to fail if the global is not shared. A second argument has it
+ * other, but the program is to fail if the global is not shared; "heap" and, where FORKER_HEAP
+ * is defined, "malloc": as much from the shared heap, or a private one. A second argument has it
  * start a second thread, which does nothing: libc takes its own locks around such a fork.
  */
 #include <dlfcn.h>
@@ -19,6 +20,9 @@
 
 #ifdef FORKER_LOCKS
 #include <fondue/spinlock.h>
+#endif
+#ifdef FORKER_HEAP
+#include <fondue/heap.h>
 #endif
 #ifdef FORKER_SHARED
 #include <fondue/shared.h>
@@ -122,11 +126,20 @@ static void serve(void)
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "global";
+#ifdef FORKER_HEAP
+	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+#endif
 
 	if (!strcmp(kind, "arena"))
 		memory = mmap(NULL, FORKER_BYTES, PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED)
+#ifdef FORKER_HEAP
+	if (!strcmp(kind, "heap"))
+		memory = fondue_heap_stats(&stats) == 0 ? fondue_malloc(FORKER_BYTES) : NULL;
+	if (!strcmp(kind, "malloc"))
+		memory = malloc(FORKER_BYTES);
+#endif
+	if (memory == MAP_FAILED || !memory)
 		bench_fail("mmap");
 	if (!strcmp(kind, "huge"))
 		ask_for_huge_pages();

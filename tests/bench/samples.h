@@ -151,6 +151,22 @@ static inline struct estimate samples_difference(
 	return estimate;
 }
 
+/* The ratio of @a to @b, round by round: as a difference of logarithms. */
+static inline struct estimate samples_ratio(const struct samples *a, const struct samples *b)
+{
+	struct samples log_a = { 0 }, log_b = { 0 };
+	struct estimate e;
+
+	for (unsigned i = 0; i < a->count && i < b->count; i++) {
+		samples_add(&log_a, log(a->values[i]));
+		samples_add(&log_b, log(b->values[i]));
+	}
+	e = samples_difference(&log_a, &log_b);
+	free(log_a.values);
+	free(log_b.values);
+	return (struct estimate){ exp(e.low), exp(e.median), exp(e.high) };
+}
+
 /* How often to repeat: @full times, or the share of it that BENCH_PERCENT says. */
 static inline unsigned rounds(unsigned full)
 {

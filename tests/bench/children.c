@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench-spinlock-children.c - processes that never outlive the benchmark
+ * children.c - processes that never outlive the benchmark
  *
  * Sixty-four processes that spin for a lock whose benchmark was interrupted would be a
  * nuisance. So every child dies with its parent (PR_SET_PDEATHSIG, for when that is killed
@@ -14,13 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench-spinlock.h"
+#include "children.h"
+#include "samples.h"
 
 static const int endings[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
 
 #define ENDINGS (sizeof(endings) / sizeof(endings[0]))
 
-static pid_t children[PROCESSES_MAX + 2];
+static pid_t children[CHILDREN_MAX];
 static volatile unsigned child_count;
 
 static void block(sigset_t *ret_before)
@@ -77,7 +78,7 @@ pid_t child_start(void)
 	pid_t parent = getpid(), pid;
 	sigset_t before;
 
-	if (child_count == PROCESSES_MAX + 2)
+	if (child_count == CHILDREN_MAX)
 		bench_give_up("too many children");
 	fflush(stdout);
 	block(&before);
@@ -130,10 +131,10 @@ int child_wait(pid_t pid)
 
 bool child_wait_ms(pid_t pid, unsigned ms, int *ret_status)
 {
-	uint64_t end = now_in_ns() + ms * 1000000ULL;
+	double end = now_us() + ms * 1e3;
 
 	while (!reap(pid, WNOHANG, ret_status)) {
-		if (now_in_ns() > end)
+		if (now_us() > end)
 			return false;
 		usleep(200);
 	}
