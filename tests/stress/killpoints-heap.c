@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Description: users of the heap may be killed before any of their instructions
+ *
+ * A victim is led through an operation by single steps, on a heap of its own, and killed after
+ * none, one, two, ... of them (in a loop, for the first eight rounds). Then another process
+ * uses all of the heap, which mends it; and the heap is looked at from inside: every block is in
+ * one place, counts and lists are what they should be, the victim's blocks are named, at most
+ * one batch is lost, and when all is given back nothing is left.
+ *
+ * Linked with the core, to see inside. A restartable sequence cannot be stepped through: the
+ * kernel sends it back each time. It is passed in one go; that it has one store which counts
+ * is what it is for.
+ *
+ * Usage: killpoints-heap [POINTS [SCENARIO [STEP]]]: at POINTS steps of each scenario, 0 (the
+ * default): at all of them; of those whose name contains SCENARIO; at this STEP alone.
+ */
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+#include "cpu-lists.h"
+#include "heap-check.h"
+#include "heap.h"
+#include "identity.h"
+#include "killpoints.h"
+#include "owners.h"
+#include "registry.h"
+#include "slabs.h"
+#include "units.h"
+
+#define HEAP_BYTES (128UL << 20)
+#define ROUNDS	   8
+#define TRACED	   65536
+#define WHERE	   400
+#define SIZE	   1000
+#define LARGE	   200000
+
+struct stage *stage;
+static void *volatile *kept; /* blocks of the victim or of the test; shared */
+static bool uses_rseq;
+
+/* What is stepped. */
+static int act_malloc(void)
+{
+	kept[0] = heap_calls.malloc(SIZE);
+	return !kept[0];
+}
+
+static int act_free(void)
+{
+	heap_calls.free(kept[0]);
+	return 0;
+}
+
+static int act_large(void)
+{
+	kept[0] = heap_calls.malloc(LARGE);
+	return !kept[0];
+}
+
+static int act_calloc(void)
+{
+	kept[0] = heap_calls.calloc(1, 3 * UNIT_SIZE);
+	return !kept[0];
+}
+
+static int act_realloc(void)
+{
+	kept[0] = heap_calls.realloc(kept[0], 3 * SIZE);
+	return !kept[0];
+}
+
+static int act_realloc_large(void)
+{
+	kept[0] = heap_calls.realloc(kept[0], SIZE);
+	return !kept[0];
+}
+
+static int act_tidy(void)
+{
+	units_tidy(true);
+	return 0;
+}
+
+static int act_reclaim(void)
+{
+	return !heap_reclaim(0);
+}
+
+static int act_give(void)
+{
+	return !slabs_give(class_of(SIZE), (void *const *)kept, 40);
+}
+
+/* Before there is a victim, or by it. */
+static void use_slabs(void)
+{
+	(void)heap_calls.malloc(SIZE);
+	heap_calls.free(heap_calls.malloc(16));
+}
+
+static void be_somebody(void)
+{
+	(void)owners_self();
+	heap_calls.free(heap_calls.malloc(16));
+}
+
+static void be_somebody_with_one(void)
+{
+	be_somebody();
+	kept[0] = heap_calls.malloc(SIZE);
+}
+
+static void be_somebody_with_large(void)
+{
+	be_somebody();
+	kept[0] = heap_calls.malloc(LARGE);
+}
+
+/* The list is full, and the slabs are. */
+static void fill_list(void)
+{
+	unsigned count = 4 * size_classes[class_of(SIZE)].list;
+	void *blocks[512];
+
+	be_somebody();
+	for (unsigned i = 0; i < count; i++)
+		blocks[i] = heap_calls.malloc(SIZE);
+	for (unsigned i = 0; i < size_classes[class_of(SIZE)].list; i++)
+		heap_calls.free(blocks[--count]);
+	kept[0] = blocks[0];
+}
+
+/* Units that are free and have pages, here and there. */
+static void leave_idle(void)
+{
+	void *blocks[8];
+
+	be_somebody();
+	for (unsigned i = 0; i < 8; i++)
+		memset(blocks[i] = heap_calls.malloc(LARGE), 1, LARGE);
+	for (unsigned i = 0; i < 8; i++)
+		if (i != 3 && i != 6)
+			heap_calls.free(blocks[i]);
+}
+
+/* Too much is idle for more. */
+static void leave_much_idle(void)
+{
+	struct heap *heap = heap_map.heap;
+
+	be_somebody_with_large();
+	for (heap->top = 32; heap->top < 32 + 1100; heap->top++)
+		heap_map.idle[heap->top] = 1;
+	atomic_fetch_add(&heap->idle_units, 1100);
+}
+
+/* A slab that is all in our hands. */
+static void take_slab(void)
+{
+	be_somebody();
+	(void)slabs_take(class_of(SIZE), (void **)kept, 64);
+}
+
+static int leave(void)
+{
+	use_slabs();
+	(void)heap_calls.malloc(LARGE);
+	_exit(0);
+}
+
+static void somebody_dies(void)
+{
+	(void)await_end(start(leave));
+}
+
+static const struct scenario scenarios[] = {
+	{ .name = "the first block of a family", .act = act_malloc },
+	{ .name = "the first block of a process", .before = use_slabs, .act = act_malloc },
+	{ .name = "the first block of a class", .prepare = be_somebody, .act = act_malloc },
+	{ .name = "a block from the list", .prepare = be_somebody_with_one, .act = act_malloc },
+	{ .name = "freeing to the list", .prepare = be_somebody_with_one, .act = act_free },
+	{ .name = "freeing when the list is full", .prepare = fill_list, .act = act_free },
+	{ .name = "giving up a slab", .prepare = take_slab, .act = act_give },
+	{ .name = "a large block", .prepare = be_somebody, .act = act_large },
+	{ .name = "a large block where one was", .prepare = leave_idle, .act = act_large },
+	{ .name = "a large block of zeros", .prepare = leave_idle, .act = act_calloc },
+	{ .name = "freeing a large block", .prepare = be_somebody_with_large, .act = act_free },
+	{ .name = "freeing one whose pages go back", .prepare = leave_much_idle,
+		.act = act_free },
+	{ .name = "realloc() to another class", .prepare = be_somebody_with_one,
+		.act = act_realloc },
+	{ .name = "realloc() of a large block", .prepare = be_somebody_with_large,
+		.act = act_realloc_large },
+	{ .name = "giving pages back", .prepare = leave_idle, .act = act_tidy },
+	{ .name = "reclaiming what another has left", .before = somebody_dies,
+		.act = act_reclaim },
+};
+
+static struct {
+	const struct scenario *scenario;
+	unsigned n; /* after so many steps */
+	bool ended;
+	char where[WHERE];
+} point;
+
+static struct victim victim;
+static uintptr_t trace[TRACED];
+static unsigned traced;
+static struct { unsigned deaths; uint64_t lost, most_lost; } tally;
+
+static bool broken(const char *what)
+{
+	tap_note("%s%s, step %u: %s", point.scenario->name, uses_rseq ? ", rseq" : "", point.n,
+		what);
+	tap_note("  killed before %s", point.where);
+	return false;
+}
+
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned __rseq_size __attribute__((weak));
+
+static long rseq_at(void)
+{
+	return uses_rseq ? __rseq_offset : 0;
+}
+
+/* As good as new, for each death. */
+static void make_heap(void)
+{
+	if (heap_map.heap)
+		munmap(heap_map.heap, heap_map.heap->size);
+	heap_map = (struct heap_map){ .heap = NULL };
+	heap_start(rseq_at);
+	if (!heap_create(HEAP_BYTES))
+		tap_bail_out("no heap");
+}
+
+#if defined(__x86_64__)
+/* A descriptor of rseq(2). */
+struct sequence {
+	uint64_t flags, start, length, aborts_at;
+};
+
+static uint64_t peek(uintptr_t at)
+{
+	return ptrace(PTRACE_PEEKDATA, victim.tid, (void *)at, NULL);
+}
+
+/* Is the victim about to begin one? The same address as ours: it is a child. */
+static bool is_at_sequence(struct sequence *ret)
+{
+	uintptr_t at;
+
+	if (!uses_rseq || victim.gone || victim.asleep)
+		return false;
+	at = peek((uintptr_t)cpu_lists_rseq() + offsetof(struct rseq_area, rseq_cs));
+	if (!at)
+		return false;
+	ret->start = peek(at + 8);
+	ret->length = peek(at + 16);
+	return victim_stands_at(&victim) - ret->start < ret->length;
+}
+
+/* To its end, where a breakpoint waits. */
+static enum step pass(const struct sequence *sequence)
+{
+	uintptr_t end = sequence->start + sequence->length;
+	uint64_t code = peek(end);
+	struct user_regs_struct regs;
+	int status;
+
+	if (ptrace(PTRACE_POKEDATA, victim.tid, (void *)end, (code & ~0xffUL) | 0xcc) ||
+		ptrace(PTRACE_CONT, victim.tid, NULL, NULL))
+		return STEP_LOST;
+	while (waitpid(victim.tid, &status, __WALL) != victim.tid)
+		if (errno != EINTR)
+			return STEP_LOST;
+	if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, victim.tid, NULL, &regs) ||
+		regs.rip != end + 1)
+		return STEP_LOST;
+	regs.rip = end;
+	if (ptrace(PTRACE_SETREGS, victim.tid, NULL, &regs) ||
+		ptrace(PTRACE_POKEDATA, victim.tid, (void *)end, code))
+		return STEP_LOST;
+	return STEP_DONE;
+}
+
+static enum step step(void)
+{
+	struct sequence sequence;
+
+	return is_at_sequence(&sequence) ? pass(&sequence) : victim_steps(&victim);
+}
+#else
+static enum step step(void)
+{
+	return victim_steps(&victim);
+}
+#endif
+
+static bool lead_victim(const struct scenario *scenario, unsigned n)
+{
+	long long end = now() + HANG;
+
+	if (!victim_begins(&victim))
+		return broken("the victim does not get to its beginning");
+	for (unsigned i = 0; i < n && !point.ended; i++) {
+		enum step result;
+
+		if (n == UINT32_MAX && i < TRACED) {
+			trace[i] = victim_stands_at(&victim);
+			traced = i + 1;
+		}
+		result = step();
+		if (now() > end || result == STEP_LOST || result == STEP_ASLEEP) {
+			victim_says_where(&victim, point.where, WHERE);
+			return broken("the victim hangs");
+		}
+		point.ended = result == STEP_GONE || stage->phase[0] == 2;
+		if (point.ended)
+			point.n = i + 1;
+	}
+	return stage->phase[0] != 2 || stage->result == scenario->result ||
+	       broken("the victim got the wrong answer");
+}
+
+/* All of the heap, by a process that comes later. */
+static int use_all(void)
+{
+	static const size_t sizes[] = { 1, 16, SIZE, 3 * SIZE, 20000, LARGE, LARGE / 2, UNIT_SIZE };
+	void *blocks[64];
+
+	signal(SIGALRM, SIG_DFL); /* not a tick */
+	alarm(20);
+	for (unsigned class = 1; class <= CLASSES; class++) {
+		must(slabs_take(class, blocks, 3) == 3);
+		must(slabs_give(class, blocks, 3));
+	}
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		for (unsigned j = 0; j < 40; j++) {
+			must((blocks[j] = heap_calls.calloc(1, sizes[i])));
+			must(*(char *)blocks[j] == 0 && !((char *)blocks[j])[sizes[i] - 1]);
+			memset(blocks[j], 0x55, sizes[i]);
+		}
+		for (unsigned j = 0; j < 40; j++)
+			heap_calls.free(blocks[j]);
+	}
+	return CHILD_GOOD;
+}
+
+static bool are_units_right(void)
+{
+	struct heap *heap = heap_map.heap;
+	uint64_t used = 0, idle = 0;
+
+	for (uint32_t i = 1; i < heap->top;) {
+		unsigned kind = heap_map.kinds[i];
+		uint32_t count = kind == KIND_LARGE ? heap_map.unit[i].count : 1;
+
+		if (kind == KIND_REST || !count || i + count > heap->top)
+			return false;
+		for (uint32_t j = 1; j < count; j++)
+			if (heap_map.kinds[i + j] != KIND_REST)
+				return false;
+		if (kind == KIND_FREE_UNIT && i < heap->hint)
+			return false;
+		for (uint32_t j = 0; j < count; j++)
+			idle += heap_map.idle[i + j];
+		used += kind == KIND_FREE_UNIT ? 0 : count;
+		i += count;
+	}
+	return used == atomic_load(&heap->used_units) && idle == atomic_load(&heap->idle_units);
+}
+
+static uint32_t bits_of(uint32_t unit)
+{
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < BITMAP_WORDS; i++)
+		count += __builtin_popcountll(heap_map.bitmaps[(size_t)unit * BITMAP_WORDS + i]);
+	return count;
+}
+
+/* A slab with free blocks is in the list of its class, once; others are not. */
+static bool are_slabs_right(unsigned class)
+{
+	uint32_t listed = 0, found = 0, before = 0;
+
+	for (uint32_t i = heap_map.heap->classes[class].first; i; i = heap_map.unit[i].next) {
+		if (heap_map.kinds[i] != class || heap_map.unit[i].previous != before ||
+			!heap_map.unit[i].is_listed || ++listed > heap_map.heap->top)
+			return false;
+		before = i;
+	}
+	for (uint32_t i = 1; i < heap_map.heap->top; i++)
+		if (heap_map.kinds[i] == class) {
+			if (heap_map.unit[i].free != bits_of(i))
+				return false;
+			found += bits_of(i) != 0;
+		}
+	return listed == found;
+}
+
+static bool is_right(void)
+{
+	for (unsigned class = 1; class <= CLASSES; class++)
+		if (!are_slabs_right(class))
+			return broken("the slabs of a class are not right");
+	return are_units_right() || broken("the units are not right");
+}
+
+static struct fondue_heap_stats figures(void)
+{
+	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+
+	(void)heap_stats(&stats);
+	return stats;
+}
+
+static bool survivors_go_on(void)
+{
+	struct fondue_heap_stats stats;
+	int status = await_end(start(use_all));
+
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_GOOD)
+		return broken("who comes later does not get on");
+	if (heap_check(NULL, NULL))
+		return broken("the heap is damaged");
+	stats = figures();
+	if (stats.lost_blocks > 1 + LIST_MAX / 2)
+		return broken("more than a batch is lost");
+	tally.lost += stats.lost_blocks;
+	if (stats.lost_blocks > tally.most_lost)
+		tally.most_lost = stats.lost_blocks;
+	if (stats.refused)
+		return broken("a free was refused");
+	if (!is_right())
+		return false;
+	(void)heap_reclaim(0);
+	(void)heap_reclaim(getpid());
+	stats = figures();
+	if (stats.lost_blocks || stats.dead_blocks ||
+		stats.blocks != (point.scenario->before == use_slabs))
+		return broken("not all is given back");
+	return is_right();
+}
+
+static bool die_once(const struct scenario *scenario, unsigned n)
+{
+	make_heap();
+	memset((void *)stage, 0, sizeof(*stage));
+	point.scenario = scenario;
+	point.n = n;
+	point.ended = false;
+	snprintf(point.where, WHERE, "its beginning");
+	if (scenario->before)
+		scenario->before();
+	if (!victim_is_born(&victim, scenario))
+		tap_bail_out("no victim");
+	if (!lead_victim(scenario, n))
+		return false;
+	victim_says_where(&victim, point.where, WHERE);
+	if (!victim_dies(&victim))
+		return broken("the victim does not die");
+	tally.deaths++;
+	return survivors_go_on();
+}
+
+static bool die(const struct scenario *scenario, unsigned n)
+{
+	bool good = die_once(scenario, n);
+
+	victim_dies(&victim);
+	return good;
+}
+
+static bool is_another_round(unsigned n)
+{
+	unsigned rounds = 0;
+
+	for (unsigned i = 0; n < traced && i < n; i++)
+		rounds += trace[i] == trace[n];
+	return rounds >= ROUNDS;
+}
+
+static bool die_everywhere(const struct scenario *scenario, unsigned points)
+{
+	unsigned stride = 1, n = 0, steps;
+
+	if (!die(scenario, UINT32_MAX))
+		return false;
+	steps = point.n;
+	if (points && steps > points) {
+		stride = steps / points;
+		n = (unsigned)now() % stride;
+	}
+	for (point.ended = false; !point.ended; n += stride)
+		if (!(stride == 1 && is_another_round(n)) && !die(scenario, n))
+			return false;
+	tap_note("%s%s: %u deaths in %u steps; %.2f blocks lost each, %u at most", scenario->name,
+		uses_rseq ? ", rseq" : "", tally.deaths, steps,
+		(double)tally.lost / tally.deaths, (unsigned)tally.most_lost);
+	return true;
+}
+
+static void see_inside(void)
+{
+	void *at = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED)
+		tap_bail_out("no memory");
+	stage = at;
+	kept = (void *volatile *)((char *)at + (1 << 15));
+	if (!registry_create())
+		tap_bail_out("no registry");
+	identity_start();
+	ticks_start();
+}
+
+/* Each in a process of its own, of which it may make what it likes. */
+static bool plays(const struct scenario *scenario, unsigned points, const char *at)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		tap_bail_out("no child");
+	if (pid == 0) {
+		see_inside();
+		_exit((at ? die(scenario, atoi(at)) : die_everywhere(scenario, points)) ?
+				CHILD_GOOD :
+				1);
+	}
+	return unit_wait(pid) == CHILD_GOOD;
+}
+
+static void play_all(unsigned points, const char *wanted, const char *at)
+{
+	char name[128];
+
+	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		if (!strstr(scenarios[i].name, wanted))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", scenarios[i].name, uses_rseq ? ", rseq" : "");
+		test(name, plays(&scenarios[i], points, at));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *wanted = argc > 2 ? argv[2] : "", *at = argc > 3 ? argv[3] : NULL;
+	unsigned points = argc > 1 ? atoi(argv[1]) : 0;
+
+	errno = victim_can_be_stepped();
+	if (errno) {
+		tap_note("ptrace: %s", strerror(errno));
+		tap_skip_all("no process can be stepped here");
+	}
+	play_all(points, wanted, at);
+	uses_rseq = &__rseq_size && __rseq_size;
+	if (uses_rseq)
+		play_all(points, wanted, at);
+	return tap_done();
+}
