@@ -7,6 +7,7 @@
  * not know.
  */
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #include "filter.h"
 #include "held.h"
@@ -86,6 +87,45 @@ static int play_no_memory(void)
 	must(owner > 0 && setrlimit(RLIMIT_AS, &none) == 0);
 	must(wait_until_said(&board->lock, " held ") && names(owner) && is_said("no memory"));
 	must(is_killed(owner));
+	return CHILD_GOOD;
+}
+
+/* Of another user's process the kernel tells little, and nothing may be read of it. */
+static int work_wait_as_nobody(void)
+{
+	alarm(20);
+	must(setgid(65534) == 0 && setuid(65534) == 0);
+	must(wait_until_said(&board->lock, " held "));
+	return CHILD_GOOD;
+}
+
+static int play_other_user(void)
+{
+	pid_t owner = start_ready(work_hold);
+
+	must(owner > 0 && unit_wait(start(work_wait_as_nobody)) == CHILD_GOOD);
+	must(names(owner) && is_said("this process may not look at it") && !is_said("gone"));
+	/* its own stack, and where: as ever */
+	must(is_said("wait_until_said"));
+	must(is_killed(owner));
+	return CHILD_GOOD;
+}
+
+/* Nor of one that does not want to be looked at. */
+static int work_hold_unseen(void)
+{
+	alarm(20);
+	must(setgid(65534) == 0 && setuid(65534) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0);
+	return work_hold();
+}
+
+static int play_unseen(void)
+{
+	pid_t owner = start_ready(work_hold_unseen);
+
+	must(owner > 0 && unit_wait(start(work_wait_as_nobody)) == CHILD_GOOD);
+	must(names(owner) && is_said("this process may not look at it") && !is_said("gone"));
+	must(is_killed(owner) && fondue_spin_lock(&board->lock) == EOWNERDEAD);
 	return CHILD_GOOD;
 }
 
@@ -183,6 +223,13 @@ int main(int argc, char **argv)
 	}
 	test_hold(&annotated, "no descriptor is to be had: the same", play_no_descriptor);
 	test_hold(&annotated, "no memory is to be had: a line all the same", play_no_memory);
+	if (getuid() == 0) {
+		test_hold(&annotated, "another user's owner: what may be known of it, and why no more",
+			play_other_user);
+		test_hold(&annotated, "an owner that may not be dumped: the same", play_unseen);
+	} else {
+		skip("another user's owner", "only root can be another user");
+	}
 	test_logs();
 	return tap_done();
 }
