@@ -256,7 +256,7 @@ static int play_loader(void)
 	return CHILD_GOOD;
 }
 
-/* The allocator's locks may be in anybody's hands: so it is not to be called, and here it counts. */
+/* Its locks may be in anybody's hands: so the allocator is not to be called. Here it counts. */
 static atomic_bool kept;
 static atomic_uint calls;
 

@@ -5,8 +5,6 @@
     test-hold-stacks.py --fondue EXE --library SO --archive A --include DIR
 """
 import os
-import shutil
-import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))

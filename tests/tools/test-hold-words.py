@@ -10,7 +10,6 @@ import re
 import resource
 import signal
 import stat
-import subprocess
 import sys
 import time
 
