@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from tap import test  # noqa: E402
-from held import LIMIT_MS, Held, has_run  # noqa: E402
+from held import Held, has_run  # noqa: E402
 from workshop import Skip, check, main, needs, run, show  # noqa: E402
 
 UNWINDER = "libunwind-x86_64.so.8"
