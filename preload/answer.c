@@ -55,10 +55,14 @@ static bool is_within(uint64_t from, uint64_t size, uint64_t address)
 	return address >= from && address - from < size;
 }
 
+/* A callee's return address lies below: it tells that the function has not returned. */
+#define BELOW_EARLIER 128
+
 static void copy_stack(struct question *q)
 {
 	uintptr_t sp = q->at[REGISTER_SP], from = sp - STACK_RED_ZONE;
 	uintptr_t earlier = atomic_load_explicit(&q->earlier, memory_order_relaxed);
+	uintptr_t below = earlier - BELOW_EARLIER;
 	long got = peek_stack(from, q->stack, sizeof(q->stack));
 
 	if (got <= 0) { /* at the very end of a stack, and the handler on another */
@@ -67,12 +71,12 @@ static void copy_stack(struct question *q)
 	}
 	q->stack_from = from;
 	q->stack_size = got > 0 ? got : 0;
-	q->earlier_from = earlier;
+	q->earlier_from = below;
 	q->earlier_size = 0;
 	if (!earlier || is_within(from, q->stack_size, earlier))
 		return;
 	/* no fallback: it may be another stack, and that may be unmapped by now */
-	got = peek(earlier, q->earlier_stack, sizeof(q->earlier_stack));
+	got = peek(below, q->earlier_stack, sizeof(q->earlier_stack));
 	q->earlier_size = got > 0 ? got : 0;
 }
 

@@ -262,9 +262,7 @@ static int ask(uint32_t number, uint32_t me, uint64_t deadline, struct snapshot 
 	atomic_store_explicit(&q->asked, number, memory_order_relaxed);
 	atomic_store_explicit(&q->asked_incarnation, incarnation_of(number), memory_order_relaxed);
 	atomic_store_explicit(&q->tid, ret->tid, memory_order_relaxed);
-	/* and a word before it, by which backtrace.c knows that it is part of the stack still */
-	atomic_store_explicit(&q->earlier, site.sp ? site.sp - sizeof(site.sp) : 0,
-		memory_order_relaxed);
+	atomic_store_explicit(&q->earlier, site.sp, memory_order_relaxed);
 	error = put_question(q, mine, number, deadline);
 	if (error != 0)
 		return error;

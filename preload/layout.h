@@ -144,7 +144,7 @@ struct question {
 	_Atomic uint32_t asked_incarnation;
 	_Atomic uint32_t tid; /* of the thread, in the pid namespace of both */
 	uint32_t spare;
-	_Atomic uintptr_t earlier; /* a stack pointer: what is above it is wanted as well; or 0 */
+	_Atomic uintptr_t earlier; /* a stack pointer: what is around it is wanted as well; or 0 */
 	/* The answer. */
 	uint64_t known;			  /* bit N: at[N] is */
 	uint64_t at[QUESTION_REGISTERS];  /* numbered as in DWARF */

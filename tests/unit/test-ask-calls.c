@@ -46,15 +46,26 @@ static int call_recv(void)
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 && recv(ends[0], &byte, 1, 0) < 0;
 }
 
-static int call_waitpid(void)
+/* A child that ends with us. */
+static pid_t fork_along(void)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return pid;
+}
+
+static int call_waitpid(void)
+{
+	pid_t pid = fork_along();
+
+	if (pid == 0)
 		for (;;)
 			pause();
-	}
 	return waitpid(pid, NULL, 0) < 0;
 }
 
@@ -66,8 +77,7 @@ static int call_setlkw(void)
 
 	if (pipe(ends) != 0)
 		return -1;
-	if (fork() == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fork_along() == 0) {
 		if (fcntl(fd, F_SETLK, &lock) == 0 && write(ends[1], "x", 1) == 1)
 			for (;;)
 				pause();
