@@ -18,9 +18,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include <fondue/heap.h>
 #include <fondue/process.h>
 
 #define WIDTH	320
@@ -185,9 +185,8 @@ static int save(const char *path, const unsigned char *picture)
 int main(int argc, char **argv)
 {
 	struct fondue_fork_join_options options = { .workers = 0 };
-	unsigned char *picture = mmap(NULL, 3 * WIDTH * HEIGHT, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int option, alone = 0;
+	unsigned char *picture = fondue_calloc(HEIGHT, 3 * WIDTH);
+	int option, alone = 0, failed;
 
 	while ((option = getopt(argc, argv, "aw:p:k:")) != -1)
 		if (option == 'a')
@@ -200,7 +199,7 @@ int main(int argc, char **argv)
 			victim = atol(optarg);
 		else
 			return 2;
-	if (picture == MAP_FAILED || optind + 1 != argc) {
+	if (!picture || optind + 1 != argc) {
 		fprintf(stderr, "usage: picture [-a] [-w WORKERS] [-p MS] [-k PIECE] FILE\n");
 		return 2;
 	}
@@ -208,5 +207,7 @@ int main(int argc, char **argv)
 		draw_line(i, picture);
 	if (!alone && draw(picture, &options))
 		return 1;
-	return save(argv[optind], picture) ? 1 : 0;
+	failed = save(argv[optind], picture);
+	fondue_free(picture);
+	return failed ? 1 : 0;
 }
