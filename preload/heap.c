@@ -100,6 +100,7 @@ bool heap_create(size_t size)
 
 	if (heap_map.heap)
 		return true;
+	units = units > UNITS_MIN ? units : UNITS_MIN;
 	for (; units >= UNITS_MIN && !base; units /= 2) {
 		base = reserve(lay_out(NULL, units, &map));
 		if (base)

@@ -119,6 +119,7 @@ static __attribute__((noinline, unused)) void *fondue_plain_alloc_(size_t alignm
 		errno = ENOMEM;
 		return NULL;
 	}
+	size = size ? size : 16;
 	at = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED) {
 		errno = ENOMEM;
