@@ -27,11 +27,13 @@ PROGRAM = r"""
 #include <sys/wait.h>
 #include <unistd.h>
 #include <fondue/fondue.h>
+#include <fondue/heap.h>
 
 FONDUE_SHARED int hits;
 FONDUE_SHARED fondue_spinlock_t lock;
 FONDUE_SHARED long sum; /* protected by nothing else */
 FONDUE_SHARED_ZERO char table[1 << 20];
+FONDUE_SHARED char *passed; /* by a child: where there is a heap */
 int before = 1, after;
 
 static void *add(void *arg)
@@ -72,10 +74,16 @@ static int urgent(void)
 
 int main(void)
 {
+	int *block = fondue_malloc(sizeof(*block));
+
+	*block = 0;
 	for (int i = 0; i < 4; i++)
 		if (fork() == 0) {
 			pthread_t thread;
 
+			/* of the child's own it is only where there is a heap */
+			__atomic_store_n(&passed, fondue_strdup("from a child"), __ATOMIC_RELEASE);
+			__atomic_add_fetch(block, 1, __ATOMIC_RELAXED);
 			__atomic_add_fetch(&hits, 1, __ATOMIC_RELAXED);
 			pthread_create(&thread, NULL, add, NULL);
 			add(NULL);
@@ -87,14 +95,19 @@ int main(void)
 		}
 	while (wait(NULL) > 0)
 		;
-	printf("active %d version %s hits %d sum %ld table %d before %d after %d urgent %d\n",
+	printf("active %d version %s hits %d sum %ld table %d before %d after %d block %d %s "
+		"urgent %d\n",
 		fondue_active(), fondue_version() ? fondue_version() : "none", hits, sum,
-		table[0] + table[4096] + table[8192] + table[12288], before, after, urgent());
+		table[0] + table[4096] + table[8192] + table[12288], before, after,
+		*block, passed ? passed : "nothing", urgent());
+	fondue_free(block);
 	return 0;
 }
 """
-SHARED = "active 1 version 0.1.0 hits 4 sum 8000 table 4 before 1 after 0 urgent 33\n"
-PRIVATE = "active 0 version none hits 0 sum 0 table 0 before 1 after 0 urgent 33\n"
+SHARED = ("active 1 version 0.1.0 hits 4 sum 8000 table 4 before 1 after 0 "
+          "block 4 from a child urgent 33\n")
+PRIVATE = ("active 0 version none hits 0 sum 0 table 0 before 1 after 0 "
+           "block 4 nothing urgent 33\n")
 
 
 class Case:
