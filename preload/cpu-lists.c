@@ -95,7 +95,7 @@ static void commit(struct list *list, int taken, int more)
 /* Somebody else is at it, or it is us: then without. */
 static bool try_lock(struct cpu *cpu)
 {
-	int result = spin_calls.trylock(&cpu->lock);
+	int result = fondue_spin_trylock(&cpu->lock);
 
 	return result == 0 || result == EOWNERDEAD;
 }

@@ -35,10 +35,21 @@
 #include <stdatomic.h>
 
 #include <fondue/heap.h>
-#include <fondue/spinlock.h>
 
 #include "base.h"
 #include "classes.h"
+
+/*
+ * The heap takes its own locks as a program does, by the header's fast path: in files that
+ * include this before they have seen that header, as those of the heap do.
+ */
+extern FONDUE_INSIDE unsigned long heap_self_at;
+extern const struct fondue_spin_calls spin_calls;
+#ifndef FONDUE_SPINLOCK_H
+#define FONDUE_SELF_AT_	   heap_self_at
+#define FONDUE_SPIN_CALLS_ (&spin_calls)
+#endif
+#include <fondue/spinlock.h>
 
 #define HEAP_MAGIC   0x706165686e6f66ULL /* "fonheap", read as bytes on x86 */
 #define HEAP_VERSION 1

@@ -19,7 +19,7 @@ static bool take(fondue_spinlock_t *lock, const struct timespec *deadline, bool 
 	int result;
 
 	depth++;
-	result = spin_calls.lock(lock, deadline);
+	result = deadline ? fondue_spin_timedlock(lock, deadline) : fondue_spin_lock(lock);
 	*ret_inherited = result == EOWNERDEAD;
 	if (result == 0 || result == EOWNERDEAD)
 		return true;
@@ -47,6 +47,6 @@ bool heap_lock_last(fondue_spinlock_t *lock, bool *ret_inherited)
 
 void heap_unlock(fondue_spinlock_t *lock)
 {
-	(void)spin_calls.unlock(lock);
+	(void)fondue_spin_unlock(lock);
 	depth--;
 }

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "spinlock.h"
+#include "heap-layout.h"
 
 /*
  * heap_lock(), heap_lock_last() - take one of a class or of the owners; that of the units

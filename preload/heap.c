@@ -16,11 +16,13 @@
 #include "heap.h"
 #include "cpu-lists.h"
 #include "heap-check.h"
+#include "identity.h"
 #include "owners.h"
 #include "slabs.h"
 #include "units.h"
 
 struct heap_map heap_map;
+unsigned long heap_self_at;
 struct heap_watch heap_watch;
 
 #define BATCH_MAX (LIST_MAX / 2)
@@ -85,6 +87,7 @@ static long (*find_rseq)(void);
 void heap_start(long (*rseq_at)(void))
 {
 	find_rseq = rseq_at;
+	heap_self_at = identity_at();
 	cpu_lists_start(0); /* without a heap nobody is served by a list */
 }
 

@@ -170,13 +170,15 @@ FONDUE_INLINE_ int fondue_spin_try_quiet_(fondue_spinlock_t *lock, uint32_t word
 #endif
 }
 
-#if defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)
+#if defined(FONDUE_SELF_AT_) /* by the runtime itself: it has set the other one, too */
+#elif defined(__ELF__) && defined(__GNUC__) && !defined(FONDUE_DISABLE)
 /* A note of type 3, empty: this object has locks, so there may be reports to be made. */
 __extension__ __asm__(".pushsection .note.fondue,\"a\",%note\n\t.balign 4\n"
 	"\t.long 7, 0, 3\n\t.asciz \"fondue\"\n\t.balign 4\n.popsection\n");
 #define FONDUE_SELF_AT_	   (fondue_binding_.self)
 #define FONDUE_SPIN_CALLS_ (fondue_binding_.runtime->spin)
 #else /* there is no runtime to be met */
+#define FONDUE_NO_SELF_
 #define FONDUE_SELF_AT_	   0UL
 #define FONDUE_SPIN_CALLS_ ((const struct fondue_spin_calls *)0)
 #endif
@@ -223,7 +225,7 @@ FONDUE_INLINE_ char *fondue_thread_(void)
  * Without a runtime the thread pointer itself is taken for a struct fondue_self. On x86-64
  * this saves a test: `doing` is a pointer of libc's then, neither 0 nor a lock.
  */
-#if !defined(__ELF__) || !defined(__GNUC__) || defined(FONDUE_DISABLE)
+#if defined(FONDUE_NO_SELF_)
 #define FONDUE_HAS_SELF_ 0
 #elif defined(__x86_64__) && defined(__LP64__)
 #define FONDUE_HAS_SELF_ 1
