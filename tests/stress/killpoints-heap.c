@@ -29,6 +29,8 @@
 #include "slabs.h"
 #include "units.h"
 
+#include "../unit/kernel.h"
+
 #define HEAP_BYTES (128UL << 20)
 #define ROUNDS	   8
 #define TRACED	   65536
@@ -232,6 +234,9 @@ static void make_heap(void)
 	if (heap_map.heap)
 		munmap(heap_map.heap, heap_map.heap->size);
 	heap_map = (struct heap_map){ .heap = NULL };
+	kernel_reset();
+	if (!uses_rseq)
+		kernel_refuse(SYS_rseq, ENOSYS);
 	heap_start(rseq_at);
 	if (!heap_create(HEAP_BYTES))
 		tap_bail_out("no heap");
@@ -253,7 +258,7 @@ static bool is_at_sequence(struct sequence *ret)
 {
 	uintptr_t at;
 
-	if (!uses_rseq || victim.gone || victim.asleep)
+	if (victim.gone || victim.asleep)
 		return false;
 	at = peek((uintptr_t)cpu_lists_rseq() + offsetof(struct rseq_area, rseq_cs));
 	if (!at)
@@ -302,7 +307,7 @@ static enum step step(void)
 
 static bool lead_victim(const struct scenario *scenario, unsigned n)
 {
-	long long end = now() + HANG;
+	long long end = now() + 12 * HANG; /* as many steps as there are */
 
 	if (!victim_begins(&victim))
 		return broken("the victim does not get to its beginning");

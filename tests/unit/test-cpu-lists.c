@@ -22,7 +22,11 @@ static void *token(uintptr_t number)
 
 static void *pop(void)
 {
-	return with_rseq ? cpu_lists_pop(CLASS) : cpu_lists_pop_locked(CLASS, 1);
+	void *block;
+
+	if (!with_rseq)
+		return cpu_lists_pop_locked(CLASS, 1);
+	return cpu_lists_pop(CLASS, &block) ? block : NULL;
 }
 
 static bool push(void *block)
@@ -95,9 +99,9 @@ static int play_unregistered(void)
 
 	must(make_heap(16 << 20, with_rseq));
 	cpu_lists_rseq_at = (char *)&other - fondue_thread_();
-	must(!cpu_lists_are_ours() && !cpu_lists_push(CLASS, block) && !cpu_lists_pop(CLASS));
+	must(!cpu_lists_are_ours() && !cpu_lists_push(CLASS, block) && !cpu_lists_pop(CLASS, &block));
 	other.cpu_id = UINT32_MAX;
-	must(!cpu_lists_are_ours() && !cpu_lists_push(CLASS, block) && !cpu_lists_pop(CLASS));
+	must(!cpu_lists_are_ours() && !cpu_lists_push(CLASS, block) && !cpu_lists_pop(CLASS, &block));
 	must(cpu_lists_fill(CLASS, &block, 1, 1) == 1 && cpu_lists_drain(CLASS, &block, 1, 1) == 1);
 	return CHILD_GOOD;
 }
