@@ -15,7 +15,7 @@
 #include <sys/sem.h>
 #include <sys/socket.h>
 
-#include "owners.h"
+#include "asked.h"
 
 #define FUTEX_WAIT 0 /* <linux/futex.h>, which musl's compiler does not find */
 

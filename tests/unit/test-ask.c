@@ -8,7 +8,7 @@
 #include <ucontext.h>
 
 #include "../integration/filter.h"
-#include "owners.h"
+#include "asked.h"
 #include "self.h"
 
 /* Chains: is all there, down to main()? */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * owners.h - threads that hold a lock, or say so, and are to be asked where they are
+ * asked.h - threads that hold a lock, or say so, and are to be asked where they are
  *
  * An owner is a child of the test with a slot in the registry that the test has made. What it
  * has done is seen on a board in shared memory; nothing here sleeps to synchronise.
