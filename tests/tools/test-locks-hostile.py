@@ -22,7 +22,10 @@ from tap import note, test  # noqa: E402
 from workshop import check, is_remark, main, show  # noqa: E402
 
 # As preload/layout.h has it, slots aligned to their size; the first int of a life is its futex.
-MAGIC, VERSION = 0x65756466646e6f66, 5
+LAYOUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../preload/layout.h")
+with open(LAYOUT, encoding="ascii") as layout:
+    VERSION = int(re.search(r"REGISTRY_VERSION (\d+)", layout.read()).group(1))
+MAGIC = 0x65756466646e6f66
 SLOTS_AT, SLOT_SIZE, SIZE, LOCKS_AT = 65 * 256, 256, 32 << 20, 24 << 20
 SLOTS, LOCKS = 40, 64
 ENDED = 0x40000000
