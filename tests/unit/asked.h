@@ -152,12 +152,12 @@ static inline bool is_pending(pid_t pid)
 	return set >> (SIGURG - 1) & 1;
 }
 
-/* Ask the owner on the board; again if it did not get a processor. */
+/* Ask the owner on the board; again if it did not get a processor, or is still in the handler. */
 static inline int owner_ask(struct snapshot *snapshot, struct question **question)
 {
 	int error = -ETIMEDOUT;
 
-	for (unsigned i = 0; i < 200 && error == -ETIMEDOUT; i++)
+	for (unsigned i = 0; i < 200 && (error == -ETIMEDOUT || error == -EACCES); i++)
 		error = ask_snapshot(atomic_load(&board->number), ASK_MAX_MS, snapshot, question);
 	return error;
 }
