@@ -34,12 +34,12 @@ static void add(struct work *work, const struct step *step, bool is_behind_gap)
 }
 
 static void unwind_from(struct work *work, const struct snapshot *snapshot,
-	const struct registers *from)
+	const struct registers *from, unsigned max)
 {
 	struct backtrace *result = &work->result;
 	bool is_second = result->count > 0;
 	unsigned count = unwind_steps(snapshot, from, &work->target, &work->binaries,
-		&work->unwind, work->steps, BACKTRACE_MAX - result->count, &result->end,
+		&work->unwind, work->steps, max - result->count, &result->end,
 		&result->where);
 
 	for (unsigned i = 0; i < count; i++) {
@@ -82,16 +82,42 @@ static bool is_active_still(struct work *work, const struct snapshot *snapshot)
 }
 #endif
 
-/* Below the innermost frame nothing of the second place can be left. */
+static bool is_earlier_known(const struct snapshot *snapshot)
+{
+	return register_is_known(&snapshot->earlier, REGISTER_PC) &&
+	       register_is_known(&snapshot->earlier, REGISTER_SP);
+}
+
+/* Below what was found nothing of the second place can be left. */
 static bool has_second_place(struct work *work, const struct snapshot *snapshot)
 {
 	const struct backtrace *result = &work->result;
+	uintptr_t sp = result->end == UNWIND_TOO_MANY ?
+			       result->frames[result->count - 1].step.sp :
+			       snapshot->registers.at[REGISTER_SP];
 
 	return result->end != UNWIND_COMPLETE && result->count < BACKTRACE_MAX &&
-	       register_is_known(&snapshot->earlier, REGISTER_PC) &&
-	       register_is_known(&snapshot->earlier, REGISTER_SP) &&
-	       snapshot->earlier.at[REGISTER_SP] > snapshot->registers.at[REGISTER_SP] &&
+	       is_earlier_known(snapshot) && snapshot->earlier.at[REGISTER_SP] > sp &&
 	       is_active_still(work, snapshot);
+}
+
+/* Of a deep stack so many frames are told from where the lock was taken on. */
+#define OUTER 16
+
+static void find_frames(struct work *work, const struct snapshot *snapshot)
+{
+	struct backtrace *result = &work->result;
+	bool is_known = is_earlier_known(snapshot);
+
+	unwind_from(work, snapshot, &snapshot->registers, BACKTRACE_MAX - (is_known ? OUTER : 0));
+	if (has_second_place(work, snapshot)) {
+		unwind_from(work, snapshot, &snapshot->earlier, BACKTRACE_MAX);
+		return;
+	}
+	if (!is_known || result->end != UNWIND_TOO_MANY)
+		return;
+	result->count = 0; /* there was room for more */
+	unwind_from(work, snapshot, &snapshot->registers, BACKTRACE_MAX);
 }
 
 /* Name all frames in the object of @first, which is the first of them. */
@@ -137,9 +163,7 @@ const struct backtrace *backtrace_make(const struct snapshot *snapshot)
 	if (sys_failed(at))
 		return NULL;
 	(void)target_open(&work->target, snapshot->pid);
-	unwind_from(work, snapshot, &snapshot->registers);
-	if (has_second_place(work, snapshot))
-		unwind_from(work, snapshot, &snapshot->earlier);
+	find_frames(work, snapshot);
 	for (unsigned i = 0; i < work->result.count; i++)
 		if (is_first_of_object(&work->result, i))
 			name_object(work, i);

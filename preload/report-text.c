@@ -117,11 +117,9 @@ static void add_frame(struct log_text *text, unsigned number, const struct frame
 	log_end_line(text);
 }
 
-static void add_end(struct log_text *text, const struct backtrace *stack, unsigned shown)
+static void add_end(struct log_text *text, const struct backtrace *stack)
 {
-	if (shown < stack->count)
-		log_add(text, "    ... %u more", stack->count - shown);
-	else if (stack->end == UNWIND_COMPLETE)
+	if (stack->end == UNWIND_COMPLETE)
 		return;
 	else if (stack->where)
 		log_add(text, "    ... ends here: %s (%s)", backtrace_end_text(stack->end),
@@ -129,6 +127,22 @@ static void add_end(struct log_text *text, const struct backtrace *stack, unsign
 	else
 		log_add(text, "    ... ends here: %s", backtrace_end_text(stack->end));
 	log_end_line(text);
+}
+
+/* Of those that there is no room for, the ones in the middle: both ends tell more. */
+static void add_frames(struct log_text *text, const struct backtrace *stack, unsigned frames)
+{
+	unsigned outer = frames / 4, left_out = stack->count - frames;
+
+	for (unsigned i = 0; i < stack->count; i++) {
+		if (left_out && i == frames - outer) {
+			log_add(text, "    ... %u more", left_out);
+			log_end_line(text);
+			i += left_out;
+		}
+		if (i < stack->count)
+			add_frame(text, i, &stack->frames[i]);
+	}
 }
 
 static const char *const how_text[HOWS] = {
@@ -153,11 +167,8 @@ static void add_stack(struct log_text *text, const char *whose, const struct par
 	log_add(text, "its stack, %s%s:", how_text[party->how],
 		backtrace_is_complete(stack) ? "" : ", incomplete");
 	log_end_line(text);
-	if (frames > stack->count)
-		frames = stack->count;
-	for (unsigned i = 0; i < frames; i++)
-		add_frame(text, i, &stack->frames[i]);
-	add_end(text, stack, frames);
+	add_frames(text, stack, frames < stack->count ? frames : stack->count);
+	add_end(text, stack);
 }
 
 static void add_site(struct log_text *text, const struct party *party)
