@@ -302,11 +302,15 @@ static void *heap_aligned_alloc(size_t alignment, size_t size)
 	return allocate_small(aligned_class(alignment, size), alignment);
 }
 
-static __attribute__((noinline, cold)) void refuse(const void *block, const char *why, tag owner)
+/* In a door, or in what is inlined there: where the program called it. */
+#define CALLER() ((uintptr_t)__builtin_return_address(0))
+
+static __attribute__((noinline, cold)) void refuse(
+	const void *block, const char *why, tag owner, uintptr_t pc)
 {
 	atomic_fetch_add(&heap_map.heap->refused, 1);
 	if (heap_watch.refused)
-		heap_watch.refused(block, why, owner);
+		heap_watch.refused(block, why, owner, pc);
 }
 
 static const char not_ours[] = "it is no block of the shared heap";
@@ -332,16 +336,16 @@ static unsigned kind_of(size_t unit)
 	return __atomic_load_n(&heap_map.kinds[unit], __ATOMIC_ACQUIRE);
 }
 
-static __attribute__((noinline)) void free_large(void *block, unsigned kind)
+static __attribute__((noinline)) void free_large(void *block, unsigned kind, uintptr_t pc)
 {
 	uint32_t unit = unit_of(block);
 	tag *owner = tag_at(unit, 0);
 	int saved = errno;
 
 	if (kind == KIND_REST || (uintptr_t)block & (UNIT_SIZE - 1))
-		refuse(block, not_start, TAG_FREE);
+		refuse(block, not_start, TAG_FREE, pc);
 	else if (kind != KIND_LARGE || !unit || !*owner)
-		refuse(block, is_free_already, TAG_FREE);
+		refuse(block, is_free_already, TAG_FREE, pc);
 	else {
 		*owner = TAG_FREE;
 		(void)units_put(unit, heap_map.unit[unit].count);
@@ -349,18 +353,20 @@ static __attribute__((noinline)) void free_large(void *block, unsigned kind)
 	errno = saved;
 }
 
-static __attribute__((noinline, cold)) void refuse_small(const void *block, tag owner)
+static __attribute__((noinline, cold)) void refuse_small(
+	const void *block, tag owner, uintptr_t pc)
 {
-	refuse(block, owner ? not_start : is_free_already, owner);
+	refuse(block, owner ? not_start : is_free_already, owner, pc);
 }
 
-static inline void free_small(void *block, size_t unit, unsigned class)
+static inline __attribute__((always_inline)) void free_small(
+	void *block, size_t unit, unsigned class, uintptr_t pc)
 {
 	uint64_t divided = divide(class, block);
 	tag *owner = tag_at(unit, divided >> 32), whose = *owner;
 
 	if (__builtin_expect((uint32_t)divided >= UNIT_SIZE || !whose, 0)) {
-		refuse_small(block, whose);
+		refuse_small(block, whose, pc);
 		return;
 	}
 	*owner = TAG_FREE;
@@ -369,28 +375,33 @@ static inline void free_small(void *block, size_t unit, unsigned class)
 }
 
 /* In a process that came too late for the heap each block has a mapping of its own. */
-static __attribute__((noinline, cold)) void free_other(void *block)
+static __attribute__((noinline, cold)) void free_other(void *block, uintptr_t pc)
 {
 	if (heap_map.heap)
-		refuse(block, not_ours, TAG_FREE);
+		refuse(block, not_ours, TAG_FREE, pc);
 	else
 		fondue_plain_free_(block);
 }
 
-static void heap_free(void *block)
+static inline __attribute__((always_inline)) void free_it(void *block, uintptr_t pc)
 {
 	size_t offset = offset_of(block), unit = offset >> UNIT_SHIFT;
 	unsigned kind;
 
 	if (__builtin_expect(offset >= heap_map.blocks_size, 0)) {
-		free_other(block);
+		free_other(block, pc);
 		return;
 	}
 	kind = kind_of(unit);
 	if (__builtin_expect(kind - 1 < CLASSES, 1))
-		free_small(block, unit, kind);
+		free_small(block, unit, kind, pc);
 	else
-		free_large(block, kind);
+		free_large(block, kind, pc);
+}
+
+static void heap_free(void *block)
+{
+	free_it(block, CALLER());
 }
 
 /* ... or of the largest alignment that this class has: a smaller one leads here, too. */
@@ -409,12 +420,12 @@ static bool is_size(unsigned kind, uint32_t unit, size_t size)
 	return kind - 1 >= CLASSES || is_of_class(kind, size);
 }
 
-static __attribute__((noinline)) void free_sized_slowly(void *block, size_t size)
+static __attribute__((noinline)) void free_sized_slowly(void *block, size_t size, uintptr_t pc)
 {
 	if (is_in_heap(block) && !is_size(kind_of(unit_of(block)), unit_of(block), size))
-		refuse(block, other_size, TAG_FREE);
+		refuse(block, other_size, TAG_FREE, pc);
 	else
-		heap_free(block);
+		free_it(block, pc);
 }
 
 static void heap_free_sized(void *block, size_t size)
@@ -423,14 +434,14 @@ static void heap_free_sized(void *block, size_t size)
 	unsigned class;
 
 	if (__builtin_expect(size > CLASS_SIZE_MAX || offset >= heap_map.blocks_size, 0)) {
-		free_sized_slowly(block, size);
+		free_sized_slowly(block, size, CALLER());
 		return;
 	}
 	class = class_of(size);
 	if (__builtin_expect(kind_of(unit) == class, 1))
-		free_small(block, unit, class);
+		free_small(block, unit, class, CALLER());
 	else
-		free_sized_slowly(block, size);
+		free_sized_slowly(block, size, CALLER());
 }
 
 static size_t heap_usable_size(const void *block)
@@ -501,7 +512,7 @@ static void *heap_realloc(void *block, size_t size)
 		return move(block, heap_usable_size(block), size);
 	why = why_not(block, &owner);
 	if (why) {
-		refuse(block, why, owner);
+		refuse(block, why, owner, CALLER());
 		return no_memory();
 	}
 	return stays(block, size) ? block : move(block, heap_usable_size(block), size);

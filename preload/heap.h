@@ -8,7 +8,8 @@
 
 /* What happens to a program's frees that make no sense; a room above says it. */
 struct heap_watch {
-	void (*refused)(const void *block, const char *why, tag owner);
+	/* @pc: where the program called */
+	void (*refused)(const void *block, const char *why, tag owner, uintptr_t pc);
 	void (*damaged)(uint64_t blocks);
 };
 extern struct heap_watch heap_watch;

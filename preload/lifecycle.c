@@ -14,6 +14,7 @@
 #include "lifecycle.h"
 #include "adopt.h"
 #include "audit.h"
+#include "complain.h"
 #include "config.h"
 #include "family.h"
 #include "lockorder.h"
@@ -61,6 +62,7 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	pthread_atfork(before_fork, adopt_release, NULL);
 	relock_start();
 	watch_start(); /* libraries with locks may come later */
+	complain_start();
 	if (!adopt_is_wanted())
 		return;
 	if (late && !thread_is_alone())

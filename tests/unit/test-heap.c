@@ -187,9 +187,10 @@ static int play_written(void)
 static const char *why_refused;
 static tag whose_refused;
 
-static void on_refused(const void *block, const char *why, tag owner)
+static void on_refused(const void *block, const char *why, tag owner, uintptr_t pc)
 {
 	(void)block;
+	(void)pc;
 	why_refused = why;
 	whose_refused = owner;
 }
