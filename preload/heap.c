@@ -72,11 +72,17 @@ static size_t lay_out(char *base, uint32_t units, struct heap_map *ret)
 
 static char *reserve(size_t size)
 {
-	long at = sys_call(SYS_mmap, 0, size + BLOCKS_ALIGN, PROT_READ | PROT_WRITE,
+	long at = sys_call(SYS_mmap, 0, size + BLOCKS_ALIGN, PROT_NONE,
 		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (sys_failed(at))
 		return NULL;
+	/* after mlockall(MCL_FUTURE) all of it would be made resident, could it be read */
+	(void)sys_call(SYS_munlock, at, size + BLOCKS_ALIGN);
+	if (sys_call(SYS_mprotect, at, size + BLOCKS_ALIGN, PROT_READ | PROT_WRITE) != 0) {
+		(void)sys_call(SYS_munmap, at, size + BLOCKS_ALIGN);
+		return NULL;
+	}
 	/* a core dump would write, and allocate, all of it */
 	(void)sys_call(SYS_madvise, at, size + BLOCKS_ALIGN, MADV_DONTDUMP);
 	return (char *)round_up(at, BLOCKS_ALIGN);

@@ -29,6 +29,8 @@ const struct real *real(void)
 		/* two threads may both come here: they store the same values */
 		resolve("fork", &table.fork);
 		resolve("_Fork", &table._Fork);
+		resolve("vfork", &table.vfork);
+		resolve("mlockall", &table.mlockall);
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
 		resolve("__libc_start_main", &table.libc_start_main);

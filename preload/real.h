@@ -12,6 +12,8 @@
 struct real {
 	pid_t (*fork)(void);
 	pid_t (*_Fork)(void);
+	pid_t (*vfork)(void);
+	int (*mlockall)(int flags);
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 	int (*dl_iterate_phdr)(
 		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
