@@ -27,10 +27,6 @@
 #include "cpu-lists.h"
 #include "spinlock.h"
 
-/* cpu_id, until the kernel writes one. */
-#define CPU_NOT_TRIED UINT32_MAX
-#define CPU_REFUSED   (UINT32_MAX - 1)
-
 static __thread struct rseq_area nobodys __attribute__((tls_model("initial-exec"))) = {
 	.cpu_id = CPU_NOT_TRIED,
 };

@@ -21,6 +21,10 @@ struct rseq_area {
 	uint32_t flags, spare[3];
 } __attribute__((aligned(32)));
 
+/* cpu_id, until the kernel writes one. */
+#define CPU_NOT_TRIED UINT32_MAX
+#define CPU_REFUSED   (UINT32_MAX - 1)
+
 extern FONDUE_INSIDE long cpu_lists_rseq_at;
 
 /* Find out how. @rseq_at: as libc tells (__rseq_offset), or 0: it does not. */

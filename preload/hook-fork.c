@@ -6,8 +6,7 @@
  * seen to is that a child finds every object whole, and that the process knows that it has
  * forked. For fork(), and for the forks inside libc that never come by a hook (daemon,
  * forkpty), the pthread_atfork() handlers of `lifecycle` do it; for the other two libc runs
- * none. vfork() is left alone: it would return twice through our frame, and an exec
- * follows.
+ * none. vfork() is another matter: see hook-vfork.c.
  */
 #include <sched.h>
 #include <stdarg.h>
