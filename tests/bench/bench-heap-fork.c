@@ -3,8 +3,8 @@
  * bench-heap-fork.c - fork() of a process that has a heap to share
  *
  * The heap is a reservation of addresses, made before the first fork: what was never touched
- * must cost a fork nothing. And of what was touched the kernel copies no page tables, as it must for
- * private memory. So there are processes that have the reservation and processes that have
+ * must cost a fork nothing. And of what was touched the kernel copies no page tables, as it
+ * must for private memory. So there are processes that have the reservation and processes that have
  * none, with 4 KiB in use, and such with 1 GiB in use, from malloc() and from the heap.
  *
  * Usage: bench-heap-fork LIBFONDUE FORKER_SHARED FORKER_HEAP FORKER_HEAP_GIB

@@ -186,8 +186,8 @@ void measure_touch(void)
 		printf("| %s | %.0f | %.0f | %.0f | %.0f |\n", touches[how], a.median, a.min,
 			b.median, b.min);
 	}
-	printf("\nGoal: a child touches a page of the heap: at most 600 ns, if it has asked for it | "
-	       "%.0f ns; of the minima %.0f ns\n",
+	printf("\nGoal: a child touches a page of the heap: at most 600 ns, if it has asked "
+	       "for it | %.0f ns; of the minima %.0f ns\n",
 		samples_summary(&samples[0][CHILD_POPULATES]).median,
 		samples_summary(&samples[0][CHILD_POPULATES]).min);
 }

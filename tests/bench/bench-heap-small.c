@@ -45,7 +45,8 @@ static const struct scenario pass[] = {
 static void measure(struct results *r, unsigned turns, const char *title)
 {
 	results_measure(r, rounds(turns));
-	printf("\n### %s\n", title);
+	printf("\n### %s\n\n%u turns.\n", title,
+		r->samples[0][contestant_named(CONTESTANT_OURS)].count);
 	results_print(r);
 }
 

@@ -97,8 +97,8 @@ struct results {
 void results_measure(struct results *r, unsigned turns);
 void results_print(const struct results *r);
 /* Ours is to take at most @goal times what @peer takes, in all scenarios of the group. */
-void results_goal(
-	const struct results *r, const char *what, const char *peer, const char *shown, double goal);
+void results_goal(const struct results *r, const char *what, const char *peer,
+	const char *shown, double goal);
 
 void measure_alone(void);
 void measure_processes(void);
