@@ -162,17 +162,17 @@ const struct contestant contestants[] = {
 #ifdef HAVE_MM
 	{ "OSSP mm", "libmm-dev", HEAP_SHARED, FUNCTIONS(ossp) },
 #else
-	{ "OSSP mm", "libmm-dev", HEAP_SHARED },
+	{ "OSSP mm", "libmm-dev", HEAP_SHARED, .start = NULL },
 #endif
 #ifdef HAVE_APR
 	{ "apr_rmm", "libaprutil1-dev", HEAP_SHARED, FUNCTIONS(apr) },
 #else
-	{ "apr_rmm", "libaprutil1-dev", HEAP_SHARED },
+	{ "apr_rmm", "libaprutil1-dev", HEAP_SHARED, .start = NULL },
 #endif
 #ifdef HAVE_BOOST
 	{ CONTESTANT_BOOST, "libboost-dev", HEAP_SHARED, FUNCTIONS(boost) },
 #else
-	{ CONTESTANT_BOOST, "libboost-dev", HEAP_SHARED },
+	{ CONTESTANT_BOOST, "libboost-dev", HEAP_SHARED, .start = NULL },
 #endif
 	{ "a mapping each", NULL, HEAP_PRIVATE, FUNCTIONS(mapping) },
 };
