@@ -248,7 +248,7 @@ static bool is_dead(struct audit *audit, uint32_t owner)
 	return it->is_dead;
 }
 
-static void fill(struct audit *audit, struct fondue_heap_stats *stats)
+static void fill(struct audit *audit, struct fondue_heap_figures *stats)
 {
 	struct heap *heap = heap_map.heap;
 
@@ -268,9 +268,9 @@ static void fill(struct audit *audit, struct fondue_heap_stats *stats)
 		}
 }
 
-int heap_stats(struct fondue_heap_stats *stats)
+int heap_stats(struct fondue_heap_figures *stats)
 {
-	struct fondue_heap_stats full = { .size = sizeof(full) };
+	struct fondue_heap_figures full = { .size = sizeof(full) };
 	uint64_t room = stats->size < sizeof(full) ? stats->size : sizeof(full);
 	struct audit *audit = begin(false);
 

@@ -7,7 +7,7 @@
 #include "heap-layout.h"
 
 /* As in <fondue/heap.h>. */
-int heap_stats(struct fondue_heap_stats *stats);
+int heap_stats(struct fondue_heap_figures *stats);
 int heap_check(void (*visit)(const struct fondue_heap_dead *dead, void *arg), void *arg);
 uint64_t heap_reclaim(int pid);
 int heap_set_limit(uint64_t bytes);

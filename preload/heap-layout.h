@@ -159,6 +159,13 @@ struct heap_map {
 
 extern FONDUE_INSIDE struct heap_map heap_map;
 
+/* Is it one of the heap's own? */
+static inline bool heap_is_own_lock(const fondue_spinlock_t *lock)
+{
+	return (uintptr_t)lock - (uintptr_t)heap_map.heap <
+	       (uintptr_t)heap_map.kinds - (uintptr_t)heap_map.heap;
+}
+
 static inline uint32_t unit_of(const void *block)
 {
 	return ((uintptr_t)block - (uintptr_t)heap_map.blocks) >> UNIT_SHIFT;

@@ -18,6 +18,7 @@
 #include "aside.h"
 #include "config.h"
 #include "deliver.h"
+#include "heap-layout.h"
 #include "limit.h"
 #include "park.h"
 #include "registry.h"
@@ -391,8 +392,11 @@ static void fill_death(void *arg)
 
 static void inherited(const struct inheritance *it)
 {
-	struct work *work = begin(REPORT_DEATH, (uintptr_t)it->lock);
+	struct work *work;
 
+	if (heap_is_own_lock(it->lock))
+		return; /* what it protects has been mended, and is nobody else's business */
+	work = begin(REPORT_DEATH, (uintptr_t)it->lock);
 	if (!work) {
 		log_line("lock at 0x%lx: its owner, pid %d tid %d, died holding it",
 			(unsigned long)it->lock, it->pid, it->tid);

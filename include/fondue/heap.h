@@ -46,7 +46,7 @@ extern "C" {
 #endif
 
 /* Bytes and blocks of the whole family. While it works they are of about the same moment. */
-struct fondue_heap_stats {
+struct fondue_heap_figures {
 	uint64_t size;		/* of this structure, set by the caller */
 	uint64_t reserved;	/* bytes of addresses: more there will never be */
 	uint64_t used;		/* bytes in slabs and large blocks, free blocks in them included */
@@ -76,7 +76,7 @@ struct fondue_heap_calls {
 	void (*free)(void *block);
 	void (*free_sized)(void *block, size_t size);
 	size_t (*usable_size)(const void *block);
-	int (*stats)(struct fondue_heap_stats *stats);
+	int (*stats)(struct fondue_heap_figures *stats);
 	int (*check)(void (*visit)(const struct fondue_heap_dead *, void *), void *arg);
 	uint64_t (*reclaim)(int pid);
 	int (*set_limit)(uint64_t bytes);
@@ -89,6 +89,17 @@ __extension__ __asm__(".pushsection .note.fondue,\"a\",%note\n\t.balign 4\n"
 #define FONDUE_HEAP_CALLS_ (fondue_binding_.heap)
 #else
 #define FONDUE_HEAP_CALLS_ ((const struct fondue_heap_calls *)0)
+#endif
+
+/* <sys/mman.h> does not tell it in strict C. */
+#if defined(MAP_ANONYMOUS)
+#define FONDUE_ANONYMOUS_ MAP_ANONYMOUS
+#elif defined(__mips__) || defined(__xtensa__)
+#define FONDUE_ANONYMOUS_ 0x800
+#elif defined(__alpha__) || defined(__hppa__)
+#define FONDUE_ANONYMOUS_ 0x10
+#else
+#define FONDUE_ANONYMOUS_ 0x20
 #endif
 
 /*
@@ -120,7 +131,7 @@ static __attribute__((noinline, unused)) void *fondue_plain_alloc_(size_t alignm
 		return NULL;
 	}
 	size = size ? size : 16;
-	at = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	at = mmap(NULL, size + room, PROT_READ | PROT_WRITE, MAP_SHARED | FONDUE_ANONYMOUS_, -1, 0);
 	if (at == MAP_FAILED) {
 		errno = ENOMEM;
 		return NULL;
@@ -280,7 +291,7 @@ static __inline__ char *fondue_strdup(const char *text)
  * Takes as long as it takes to look at every block. Return: 0; ENOSYS without a heap.
  * Since: 0.1
  */
-static __inline__ int fondue_heap_stats(struct fondue_heap_stats *stats)
+static __inline__ int fondue_heap_stats(struct fondue_heap_figures *stats)
 {
 	return FONDUE_HEAP_CALLS_ ? FONDUE_HEAP_CALLS_->stats(stats) : ENOSYS;
 }

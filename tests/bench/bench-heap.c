@@ -68,7 +68,7 @@ static void start_again(char **argv)
 
 int main(int argc, char **argv)
 {
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 	bool serves;
 
 	if (argc < 2)

@@ -127,7 +127,7 @@ int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "global";
 #ifdef FORKER_HEAP
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 #endif
 
 	if (!strcmp(kind, "arena"))

@@ -21,9 +21,9 @@
 #define KIB (1UL << 10)
 #define MIB (1UL << 20)
 
-static inline struct fondue_heap_stats figures(void)
+static inline struct fondue_heap_figures figures(void)
 {
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 
 	if (fondue_heap_stats(&stats))
 		stats.size = 0;

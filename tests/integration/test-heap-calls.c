@@ -211,7 +211,7 @@ static int play_errno(void)
 /* Return: was exactly this refused, and has nothing else happened? */
 static bool is_refused(void *block, size_t size, bool sized)
 {
-	struct fondue_heap_stats before = figures(), after;
+	struct fondue_heap_figures before = figures(), after;
 
 	if (sized)
 		fondue_free_sized(block, size);
@@ -324,7 +324,7 @@ static int play_limit(void)
 
 static int play_figures(void)
 {
-	struct fondue_heap_stats stats = figures(), small = { .size = 3 * sizeof(uint64_t) };
+	struct fondue_heap_figures stats = figures(), small = { .size = 3 * sizeof(uint64_t) };
 	uint64_t before = stats.allocations;
 	void *one, *large;
 

@@ -68,9 +68,9 @@ template <typename Work> static bool in_child(Work work)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 7;
 }
 
-static struct fondue_heap_stats figures()
+static struct fondue_heap_figures figures()
 {
-	struct fondue_heap_stats stats{};
+	struct fondue_heap_figures stats{};
 
 	stats.size = sizeof(stats);
 	fondue_heap_stats(&stats);

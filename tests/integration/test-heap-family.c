@@ -185,7 +185,7 @@ static int play_threads(void)
 static int play_figures_meanwhile(void)
 {
 	pid_t child = start(work_threads);
-	struct fondue_heap_stats stats;
+	struct fondue_heap_figures stats;
 
 	for (unsigned i = 0; i < 300; i++) {
 		void *large = fondue_malloc((1 + i % 50) * 100 * KIB);

@@ -40,7 +40,7 @@ static bool works(void)
 
 static int say_reserved(void)
 {
-	struct fondue_heap_stats stats = figures();
+	struct fondue_heap_figures stats = figures();
 	bool good = stats.size && works();
 
 	printf("%s %lu\n", good ? "works" : "does not work",

@@ -20,7 +20,7 @@ static struct plugin {
 	void *(*aligned)(size_t, size_t);
 	void *(*zeros)(size_t, size_t);
 	size_t (*usable)(const void *);
-	int (*stats)(struct fondue_heap_stats *);
+	int (*stats)(struct fondue_heap_figures *);
 } plugin;
 
 static bool find(void *handle, const char *name, void *ret)
@@ -66,7 +66,7 @@ static bool shares(void)
 
 static int use(void)
 {
-	struct fondue_heap_stats now = { .size = sizeof(now) };
+	struct fondue_heap_figures now = { .size = sizeof(now) };
 	char *block;
 
 	must(load() && shares());

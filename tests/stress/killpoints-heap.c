@@ -416,9 +416,9 @@ static bool is_right(void)
 	return are_units_right() || broken("the units are not right");
 }
 
-static struct fondue_heap_stats figures(void)
+static struct fondue_heap_figures figures(void)
 {
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 
 	(void)heap_stats(&stats);
 	return stats;
@@ -426,7 +426,7 @@ static struct fondue_heap_stats figures(void)
 
 static bool survivors_go_on(void)
 {
-	struct fondue_heap_stats stats;
+	struct fondue_heap_figures stats;
 	int status = await_end(start(use_all));
 
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_GOOD)

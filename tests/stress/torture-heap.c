@@ -299,9 +299,9 @@ static void all_go(void)
 			nanosleep(&moment, NULL);
 }
 
-static struct fondue_heap_stats figures(void)
+static struct fondue_heap_figures figures(void)
 {
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 
 	(void)fondue_heap_stats(&stats);
 	return stats;
@@ -325,7 +325,7 @@ static void empty_slots(void)
 /* Nobody else is at it. */
 static void look(struct result *result, bool anybody_lives)
 {
-	struct fondue_heap_stats before = figures(), after;
+	struct fondue_heap_figures before = figures(), after;
 	uint64_t named = 0, living = 0, reclaimed;
 
 	result->damaged |= fondue_heap_check(add_dead, &named) != 0;
@@ -399,7 +399,7 @@ static struct result torture(double seconds)
 int main(int argc, char **argv)
 {
 	double seconds = argc > 1 ? atof(argv[1]) : 5;
-	struct fondue_heap_stats stats = figures();
+	struct fondue_heap_figures stats = figures();
 	struct result result;
 
 	if (argc > 2)

@@ -38,9 +38,9 @@ static inline bool make_heap(size_t size, bool with_rseq)
 	return heap_create(size);
 }
 
-static inline struct fondue_heap_stats figures(void)
+static inline struct fondue_heap_figures figures(void)
 {
-	struct fondue_heap_stats stats = { .size = sizeof(stats) };
+	struct fondue_heap_figures stats = { .size = sizeof(stats) };
 
 	(void)heap_stats(&stats);
 	return stats;

@@ -38,7 +38,7 @@ static int play_none(void)
 	heap_calls.free(block);
 	must((block = heap_calls.calloc(10, 10000)) && !block[0] && !block[99999]);
 	heap_calls.free_sized(block, 100000);
-	must(heap_stats(&(struct fondue_heap_stats){ .size = 8 }) == ENOSYS);
+	must(heap_stats(&(struct fondue_heap_figures){ .size = 8 }) == ENOSYS);
 	must(heap_check(NULL, NULL) == ENOSYS && heap_set_limit(1) == ENOSYS && !heap_reclaim(0));
 	return CHILD_GOOD;
 }

@@ -40,8 +40,8 @@ size_t plugin_usable(const void *block)
 	return fondue_malloc_usable_size(block);
 }
 
-int plugin_stats(struct fondue_heap_stats *stats);
-int plugin_stats(struct fondue_heap_stats *stats)
+int plugin_stats(struct fondue_heap_figures *stats);
+int plugin_stats(struct fondue_heap_figures *stats)
 {
 	return fondue_heap_stats(stats);
 }
