@@ -231,8 +231,13 @@ static long rseq_at(void)
 /* As good as new, for each death. */
 static void make_heap(void)
 {
-	if (heap_map.heap)
-		munmap(heap_map.heap, heap_map.heap->size);
+	if (heap_map.heap) {
+		/* what is before and behind, for the alignment, stays mapped, and so would all pages */
+		size_t size = heap_map.heap->size;
+
+		madvise(heap_map.heap, size, MADV_REMOVE);
+		munmap(heap_map.heap, size);
+	}
 	heap_map = (struct heap_map){ .heap = NULL };
 	kernel_reset();
 	if (!uses_rseq)
@@ -424,13 +429,35 @@ static struct fondue_heap_figures figures(void)
 	return stats;
 }
 
+/* Locks that are not free, when somebody waits for one for too long. */
+static void say_locks(pid_t pid)
+{
+	const struct heap *heap = heap_map.heap;
+
+	tap_note("  pid %d, in state %c; of the units %#x %#x, of the owners %#x %#x", (int)pid,
+		state_of(pid), heap->lock.word, heap->lock.wait, heap->owners_lock.word,
+		heap->owners_lock.wait);
+	for (unsigned class = 1; class <= CLASSES; class++)
+		if (heap->classes[class].lock.word)
+			tap_note("  of class %u %#x %#x", class, heap->classes[class].lock.word,
+				heap->classes[class].lock.wait);
+}
+
 static bool survivors_go_on(void)
 {
 	struct fondue_heap_figures stats;
-	int status = await_end(start(use_all));
+	pid_t pid = start(use_all);
+	int status = await_end(pid);
 
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_GOOD)
+	if (status == -1) {
+		say_locks(pid);
+		kill(pid, SIGKILL);
+		return broken("who comes later hangs");
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_GOOD) {
+		tap_note("  status %#x", (unsigned)status);
 		return broken("who comes later does not get on");
+	}
 	if (heap_check(NULL, NULL))
 		return broken("the heap is damaged");
 	stats = figures();
