@@ -9,6 +9,11 @@
 /* What no kernel can have been asked for. */
 #define NO_ADVICE 0x7fffffff
 
+bool born_advice_counts(void *page)
+{
+	return sys_call(SYS_madvise, page, 1, NO_ADVICE) == -EINVAL;
+}
+
 void *born_empty(size_t size)
 {
 	long at = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
@@ -16,8 +21,7 @@ void *born_empty(size_t size)
 
 	if (sys_failed(at))
 		return NULL;
-	/* an emulator may grant whatever it is asked for, and do nothing */
-	if (sys_call(SYS_madvise, at, size, NO_ADVICE) == -EINVAL &&
+	if (born_advice_counts((void *)at) &&
 		sys_call(SYS_madvise, at, size, MADV_WIPEONFORK) == 0)
 		return (void *)at;
 	(void)sys_call(SYS_munmap, at, size);

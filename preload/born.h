@@ -13,6 +13,9 @@
 
 #include "base.h"
 
+/* Does the kernel do what madvise() asks for? An emulator may grant whatever it is, and do nothing. */
+bool born_advice_counts(void *page);
+
 /*
  * born_empty() - @size bytes, at most a page, all zero now and in every child
  *

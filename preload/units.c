@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "units.h"
+#include "born.h"
 #include "heap-lock.h"
 #include "park.h"
 
@@ -181,7 +182,8 @@ static bool put(uint32_t unit, uint32_t count, bool has_pages)
 /* MADV_REMOVE: for all processes, and what is read there afterwards is 0. */
 static bool give_back(uint32_t unit, uint32_t count)
 {
-	return sys_call(SYS_madvise, unit_start(unit), (size_t)count << UNIT_SHIFT,
+	return born_advice_counts(unit_start(unit)) &&
+	       sys_call(SYS_madvise, unit_start(unit), (size_t)count << UNIT_SHIFT,
 		       MADV_REMOVE) == 0;
 }
 

@@ -193,7 +193,11 @@ static bool start_timer(unsigned us)
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
 	timer_t timer;
 
+#ifdef sigev_notify_thread_id
+	event.sigev_notify_thread_id = (int)syscall(SYS_gettid);
+#else /* glibc has no name for it yet */
 	event._sigev_un._tid = (int)syscall(SYS_gettid);
+#endif
 	return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
 	       timer_settime(timer, 0, &times, NULL) == 0;
 }
