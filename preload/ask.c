@@ -92,7 +92,7 @@ static long send(pid_t pid, pid_t tid, uint64_t cookie)
 static void sleep_until_changed(struct question *q, uint64_t state, uint64_t deadline)
 {
 	uint64_t soon = now_ns() + LOOK_NS, end = soon < deadline ? soon : deadline;
-	struct timespec until = { .tv_sec = end / 1000000000, .tv_nsec = end % 1000000000 };
+	struct timespec until = park_time(end);
 
 	(void)sys_call(SYS_futex, &q->state, QUESTION_WAIT, (uint32_t)state, &until, NULL, -1);
 }

@@ -50,6 +50,35 @@ static struct timespec at_time(uint64_t ns)
 	return (struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
 }
 
+/* What libc does without a system call, and another preload may do in its place. */
+static uint64_t kernels_now_ns(void)
+{
+	struct timespec now = { 0 };
+
+	(void)sys_call(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* Farther apart than two looks at one clock ever are, but on a machine that has slept. */
+#define OTHER_CLOCK_NS 1000000000ULL
+
+struct timespec park_time(uint64_t at)
+{
+	static _Atomic enum { UNKNOWN, SAME, DIFFERENT } clocks; /* relaxed: the same again */
+	uint64_t now, kernels_now;
+
+	if (atomic_load_explicit(&clocks, memory_order_relaxed) == SAME)
+		return at_time(at);
+	now = now_ns();
+	kernels_now = kernels_now_ns();
+	if (!atomic_load_explicit(&clocks, memory_order_relaxed))
+		atomic_store_explicit(&clocks,
+			kernels_now - now + OTHER_CLOCK_NS < 2 * OTHER_CLOCK_NS ? SAME :
+										  DIFFERENT,
+			memory_order_relaxed);
+	return at_time(at > now ? kernels_now + (at - now) : kernels_now);
+}
+
 static enum awake awake_from(long result)
 {
 	if (result == -ETIMEDOUT)
@@ -63,7 +92,7 @@ static enum awake awake_from(long result)
 static enum awake park_briefly(fondue_spinlock_t *lock, uint32_t wait, uint64_t until)
 {
 	uint64_t soon = now_ns() + LOOK_NS;
-	struct timespec end = at_time(soon < until ? soon : until);
+	struct timespec end = park_time(soon < until ? soon : until);
 	long result = sys_call(SYS_futex, &lock->wait, FUTEX_WAIT_BITSET, wait, &end, NULL, -1);
 
 	return result == -ETIMEDOUT && soon < until ? AWAKE_CUT : awake_from(result);
@@ -88,7 +117,7 @@ enum awake park(fondue_spinlock_t *lock, uint32_t wait, uint32_t owner, uint64_t
 	struct wait_on on[2] = { { .value = wait, .address = (uintptr_t)&lock->wait,
 		.flags = FUTEX2_SIZE_U32 } };
 	bool watches = owner && owner < SLOT_ANONYMOUS;
-	struct timespec end = at_time(until);
+	struct timespec end = park_time(until);
 	uint32_t life;
 	long result;
 

@@ -6,7 +6,15 @@
 
 #include "layout.h"
 
-uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t now_ns(void); /* CLOCK_MONOTONIC, as the program has it */
+
+/*
+ * park_time() - when it is @at by now_ns(), for the kernel to sleep until then
+ *
+ * The two clocks are one, unless another preload tells the program a time of its own, as
+ * libfaketime does: then the kernel would sleep for years.
+ */
+struct timespec park_time(uint64_t at);
 
 /* How a sleep ended. */
 enum awake {
