@@ -58,6 +58,15 @@ static bool is_numbered_here(uint64_t namespace)
 	return namespace && namespace == thread_namespace() && thread_proc_is_ours();
 }
 
+/* Why not: after chroot(2) there may be no /proc, and nothing is known then. */
+static const char *why_elsewhere(uint64_t namespace)
+{
+	if (!thread_namespace() || !thread_proc_is_ours())
+		return "/proc is not there, or is another pid namespace's";
+	return namespace ? "it is in another pid namespace"
+			 : "its pid namespace is not known";
+}
+
 static struct party *add(struct report *report, uint32_t number, pid_t pid, pid_t tid)
 {
 	struct party *party;
@@ -68,22 +77,23 @@ static struct party *add(struct report *report, uint32_t number, pid_t pid, pid_
 	party->number = number;
 	party->pid = pid;
 	party->tid = tid;
-	party->why = "it is in another pid namespace";
 	return party;
 }
 
 struct party *facts_add_party(struct report *report, uint32_t number)
 {
 	struct slot *slot = &registry->slots[number];
+	uint64_t namespace = atomic_load_explicit(&slot->namespace, memory_order_relaxed);
 	struct party *party = add(report, number,
 		atomic_load_explicit(&slot->pid, memory_order_relaxed),
 		atomic_load_explicit(&slot->tid, memory_order_relaxed));
 
 	if (!party)
 		return NULL;
-	party->is_here = is_numbered_here(
-		atomic_load_explicit(&slot->namespace, memory_order_relaxed));
-	if (party->is_here)
+	party->is_here = is_numbered_here(namespace);
+	if (!party->is_here)
+		party->why = why_elsewhere(namespace);
+	else
 		thread_look(party->pid, party->tid, &party->state);
 	if (party->is_here && party->tid == (pid_t)sys_call(SYS_gettid))
 		log_format(party->state.doing, sizeof(party->state.doing), "which reports this");
@@ -283,6 +293,10 @@ static const char *silence(int error)
 		return "others are being asked by a signal";
 	case -ESRCH:
 		return "it has gone since";
+	case -EPERM:
+		return "this user may not send it a signal";
+	case -EAGAIN:
+		return "too many signals are queued";
 	default:
 		return "is not asked by a signal (FONDUE_SIGNAL, a sandbox)";
 	}

@@ -105,9 +105,30 @@ static int play_other_user(void)
 
 	must(owner > 0 && unit_wait(start(work_wait_as_nobody)) == CHILD_GOOD);
 	must(names(owner) && is_said("this process may not look at it") && !is_said("gone"));
+	must(!is_said("FONDUE_SIGNAL"));
 	/* its own stack, and where: as ever */
 	must(is_said("wait_until_said"));
 	must(is_killed(owner));
+	return CHILD_GOOD;
+}
+
+/* Where there is no /proc nothing is known, which is not to be called another namespace. */
+static int work_wait_in_root(void)
+{
+	alarm(20);
+	must(chroot("/dev/shm") == 0 && chdir("/") == 0);
+	must(wait_until_said(&board->lock, " held "));
+	return CHILD_GOOD;
+}
+
+static int play_chroot(void)
+{
+	pid_t owner = start_ready(work_hold);
+
+	must(owner > 0 && unit_wait(start(work_wait_in_root)) == CHILD_GOOD);
+	must(names(owner) && is_said("/proc is not there"));
+	must(!is_said("it is in another") && !is_said("gone"));
+	must(is_killed(owner) && fondue_spin_lock(&board->lock) == EOWNERDEAD);
 	return CHILD_GOOD;
 }
 
@@ -229,6 +250,7 @@ int main(int argc, char **argv)
 		test_hold(&annotated, "another user's owner: what may be known of it, and why no more",
 			play_other_user);
 		test_hold(&annotated, "an owner that may not be dumped: the same", play_unseen);
+		test_hold(&annotated, "a root without /proc: a report that says so", play_chroot);
 	} else {
 		skip("another user's owner", "only root can be another user");
 	}
