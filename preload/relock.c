@@ -76,26 +76,13 @@ static void say(struct remark *remark, const void *facts)
 	log_end_line(&remark->text);
 }
 
-/* The holder names one lock with its place, and some others have a place of their own. */
-static uintptr_t held_pc(const struct identity *me, uintptr_t lock)
-{
-	const struct slot *slot = &registry->slots[me->number];
-
-	if (slot->holder.lock == lock)
-		return slot->holder.site.pc;
-	for (unsigned i = 0; i < NESTED_MAX; i++)
-		if (atomic_load_explicit(&slot->nested[i].lock, memory_order_relaxed) == lock)
-			return atomic_load_explicit(&slot->nested[i].pc, memory_order_relaxed);
-	return 0;
-}
-
 static void asked_again(const struct identity *me, const fondue_spinlock_t *lock, uintptr_t pc)
 {
 	struct relock relock = { .lock = (uintptr_t)lock, .pc = pc };
 
 	if (!is_first(&relock))
 		return;
-	relock.held_pc = held_pc(me, relock.lock);
+	relock.held_pc = registry_site(me->number, relock.lock).pc;
 	remark_make(say, &relock);
 }
 
