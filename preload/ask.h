@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ask.h - the registers and the stack of a running thread of the family, from itself
+ * ask.h - the registers and the stack of a thread of the family, from itself
  *
- * A sleeping thread can be looked at without its noticing (snapshot.h). One that runs must be
- * asked, by a signal: its handler copies what is wanted into memory of the family, and who
- * has asked works with the copy.
+ * A sleeping thread can be looked at without its noticing (snapshot.h), unless the kernel
+ * forbids it. That one, and one that runs, must be asked, by a signal: its handler copies
+ * what is wanted into memory of the family, and who has asked works with the copy.
  *
- * What the host of the asked thread can notice: a system call that it was just about to sleep
- * in may return with EINTR, as the manual of the library tells; and a signal that was sent in
- * the instant in which the thread blocked it comes when it is unblocked, and is dropped then.
+ * What the host of the asked thread can notice: a system call that it sleeps in, or was just
+ * about to, may return with EINTR, as the manual of the library tells; and a signal that was
+ * sent in the instant in which the thread blocked it comes when it is unblocked, and is
+ * dropped then.
  */
 #pragma once
 

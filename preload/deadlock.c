@@ -30,7 +30,7 @@ static struct wait_seen look(uint32_t number)
 {
 	struct slot *slot = &registry->slots[number];
 
-	/* acquire, and first: `seen` is not older; pairs with publish_look() in wait.c */
+	/* acquire, and first: `seen` is not older; pairs with publish_look() in seen.c */
 	uint64_t looked_at = atomic_load_explicit(&slot->looked_at, memory_order_acquire);
 
 	return (struct wait_seen){
