@@ -139,12 +139,22 @@ static bool step_in(void)
 	return now.handler == (uintptr_t)SIG_IGN || set_ours(&now) == 0;
 }
 
-/* Is the state this process's, or is it a child in its parent's memory? */
+#define SAME_MEMORY 1 /* KCMP_VM of <linux/kcmp.h>, which musl's compiler does not find */
+
+/* As the child of a vfork() is, which must leave nothing in there. */
+static bool is_in_parents_memory(uint32_t pid)
+{
+	return sys_call(SYS_kcmp, pid, sys_call(SYS_getppid), SAME_MEMORY, 0, 0) == 0;
+}
+
+/* Is the state this process's, or is it a child in its parent's memory? Asks the kernel once. */
 static bool is_here(struct state *here)
 {
-	uint32_t nobody = 0, pid = sys_call(SYS_getpid);
+	uint32_t whose = atomic_load(&here->pid), pid = sys_call(SYS_getpid);
 
-	return atomic_compare_exchange_strong(&here->pid, &nobody, pid) || nobody == pid;
+	if (whose || is_in_parents_memory(pid))
+		return whose == pid;
+	return atomic_compare_exchange_strong(&here->pid, &whose, pid) || whose == pid;
 }
 
 static void block_all(uint64_t *ret_mask)

@@ -347,6 +347,34 @@ static int play_forks(void)
 	return CHILD_GOOD;
 }
 
+/* It has its parent's memory, and comes before the parent is known to be asked. */
+static int work_vfork_and_run(void)
+{
+	struct sigaction none = { .sa_handler = SIG_DFL };
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		sigaction(SIGURG, &none, NULL);
+		_exit(0);
+	}
+	must(unit_wait(pid) == 0 && fondue_spin_lock(&board->lock) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	for (;;)
+		;
+}
+
+static int play_vfork(void)
+{
+	pid_t owner;
+
+	/* from then on children have a handler, if they have not locked anything themselves */
+	must(fondue_spin_lock(&board->lock) == 0 && fondue_spin_unlock(&board->lock) == 0);
+	owner = start_ready(work_vfork_and_run);
+	must(owner > 0 && wait_until_said(&board->lock, "told by itself"));
+	must(is_killed(owner));
+	return CHILD_GOOD;
+}
+
 int main(void)
 {
 	if (!held_begin())
@@ -363,5 +391,7 @@ int main(void)
 		play_loader);
 	test_hold(&annotated, "a report calls no malloc() and no free()", play_allocator);
 	test_hold(&annotated, "children forked while a thread reports can report", play_forks);
+	test_hold(&annotated, "a forked child whose vfork()ed child set an action is asked itself",
+		play_vfork);
 	return tap_done();
 }
