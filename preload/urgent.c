@@ -144,7 +144,9 @@ static bool step_in(void)
 /* As the child of a vfork() is, which must leave nothing in there. */
 static bool is_in_parents_memory(uint32_t pid)
 {
-	return sys_call(SYS_kcmp, pid, sys_call(SYS_getppid), SAME_MEMORY, 0, 0) == 0;
+	long parent = sys_call(SYS_getppid);
+
+	return sys_call(SYS_kcmp, pid, parent, SAME_MEMORY, 0, 0) == 0;
 }
 
 /* Is the state this process's, or is it a child in its parent's memory? Asks the kernel once. */
