@@ -251,7 +251,10 @@ static int play_loader(void)
 	must(pthread_create(&thread, NULL, load_for_ever,
 		     (void *)run_beside("plugins/stuck.so")) == 0);
 	must(eventually(atomic_load(&board->left) == 1));
-	must(wait_for_reports(3) && is_said("main+"));
+	must(wait_for_reports(3));
+#ifdef __GLIBC__ /* elsewhere there is no unwinder that gets so far */
+	must(is_said("main+"));
+#endif
 	must(is_killed(owner));
 	return CHILD_GOOD;
 }

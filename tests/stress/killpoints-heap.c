@@ -31,7 +31,7 @@
 
 #include "../unit/kernel.h"
 
-#define HEAP_BYTES (128UL << 20)
+#define HEAP_BYTES (32UL << 20)
 #define ROUNDS	   8
 #define TRACED	   65536
 #define WHERE	   400
