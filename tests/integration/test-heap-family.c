@@ -48,12 +48,19 @@ static bool is(const void *block, unsigned i, uint64_t what)
 	       fondue_malloc_usable_size(block) >= sizes[i % SIZES];
 }
 
+/* Return: is there a block? */
+static bool put(unsigned slot, void *block)
+{
+	atomic_store(&common->slots[slot], block);
+	return block != NULL;
+}
+
 static int work_answer(void)
 {
 	for (unsigned i = 0; i < 60; i++) {
 		must(is(common->slots[i], i, i));
 		fondue_free(common->slots[i]);
-		must((common->slots[i] = make(i, 1000 + i)));
+		must(put(i, make(i, 1000 + i)));
 	}
 	return CHILD_GOOD;
 }
@@ -61,7 +68,7 @@ static int work_answer(void)
 static int play_both_ways(void)
 {
 	for (unsigned i = 0; i < 60; i++)
-		must((common->slots[i] = make(i, i)));
+		must(put(i, make(i, i)));
 	must(does(work_answer));
 	must(figures().dead_blocks == 60);
 	for (unsigned i = 0; i < 60; i++) {
@@ -77,7 +84,7 @@ static int work_generation(void)
 {
 	int depth = atomic_fetch_add(&common->ready, 1);
 
-	must((common->slots[depth] = make(depth, depth)));
+	must(put(depth, make(depth, depth)));
 	if (depth < 8)
 		must(does(work_generation));
 	for (int i = 0; i <= 8; i++)
@@ -297,7 +304,7 @@ static int play_bare(void)
 
 			fondue_free(block);
 			for (unsigned j = 0; j < 3000 && good; j++)
-				good = (common->slots[j % 200] = make(j, j)) != NULL;
+				good = put(j % 200, make(j, j));
 			_exit(good ? CHILD_GOOD : 1);
 		}
 		must(unit_wait(pid) == CHILD_GOOD);
