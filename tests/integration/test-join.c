@@ -185,6 +185,8 @@ static int work_daemon(unsigned i, void *arg)
 	(void)i, (void)arg;
 	if (daemon(0, 1) < 0)
 		return 1;
+	while (getppid() != scene->pid[1]) /* some libraries fork twice */
+		sched_yield();
 	scene->pid[0] = getpid();
 	await(scene->flag); /* the caller has the result */
 	return 77;
@@ -193,6 +195,7 @@ static int work_daemon(unsigned i, void *arg)
 static int play_daemon(void)
 {
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	scene->pid[1] = getpid();
 	must(fondue_fork_join(1, work_daemon, NULL, results) == 0);
 	must(is_exited(&results[0], 0));
 	await(scene->pid[0]);
