@@ -24,7 +24,7 @@ const char *const how_name[HOWS] = {
 	[HOW_SIGNAL] = "signal",
 };
 
-static uint64_t wall_ns(void)
+uint64_t facts_wall_ns(void)
 {
 	struct timespec now = { 0 };
 
@@ -32,13 +32,18 @@ static uint64_t wall_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-void facts_begin(struct report *report, enum report_kind kind)
+unsigned facts_sequence(void)
 {
 	static _Atomic unsigned sequence;
 
+	return atomic_fetch_add(&sequence, 1) + 1;
+}
+
+void facts_begin(struct report *report, enum report_kind kind)
+{
 	report->kind = kind;
-	report->sequence = atomic_fetch_add(&sequence, 1) + 1;
-	report->wall_ns = wall_ns();
+	report->sequence = facts_sequence();
+	report->wall_ns = facts_wall_ns();
 	report->places = places_open(sys_call(SYS_getpid));
 }
 

@@ -70,6 +70,10 @@ struct report {
 	unsigned char stack[SNAPSHOT_STACK_MAX], earlier[SNAPSHOT_STACK_MAX / 4];
 };
 
+/* For the name of a report: a number that this process has not used yet, and the time. */
+unsigned facts_sequence(void);
+uint64_t facts_wall_ns(void);
+
 /* @report is zeroed memory, large, and not on a stack. */
 void facts_begin(struct report *report, enum report_kind kind);
 /* Give back what its members point to. */

@@ -22,6 +22,7 @@
 #include "order.h"
 #include "registry.h"
 #include "remark.h"
+#include "report.h"
 #include "thread-state.h"
 
 /* One order in which two locks were taken, and where. */
@@ -111,6 +112,38 @@ static void say(struct remark *remark, const void *facts)
 	}
 }
 
+static void put_nesting(struct remark *remark, const struct nesting *nesting)
+{
+	remark_put_lock(remark, "held", nesting->held, nesting->is_held_here);
+	remark_put_place(remark, "held_site", nesting->held_pc, nesting->is_ours);
+	remark_put_lock(remark, "taken", nesting->taken, nesting->is_taken_here);
+	remark_put_place(remark, "site", nesting->taken_pc, nesting->is_ours);
+}
+
+static void put(struct remark *remark, const void *facts)
+{
+	const struct inversion *inversion = facts;
+	struct log_text *text = &remark->text;
+
+	remark_put_lock(remark, "first", inversion->now.held, inversion->now.is_held_here);
+	remark_put_lock(remark, "second", inversion->now.taken, inversion->now.is_taken_here);
+	remark_put_place(remark, "site", inversion->now.taken_pc, inversion->now.is_ours);
+	remark_put_place(remark, "held_site", inversion->now.held_pc, inversion->now.is_ours);
+	if (inversion->known)
+		remark_put_place(remark, "other_site", inversion->before[0].taken_pc,
+			inversion->before[0].is_ours);
+	report_json_number(text, "orders", inversion->count);
+	report_json_open(text, "before", '[');
+	for (unsigned i = 0; i < inversion->known; i++) {
+		report_json_open(text, NULL, '{');
+		put_nesting(remark, &inversion->before[i]);
+		log_add(text, "}");
+	}
+	log_add(text, "]");
+}
+
+static const struct remark_form form = { .event = "order", .say = say, .put = put };
+
 /* Is what lies at @lock in this process the lock with this @number? */
 static bool is_here(uintptr_t lock, unsigned number)
 {
@@ -159,7 +192,7 @@ static void search(unsigned a, unsigned b, struct inversion *inversion)
 	if (!found || !order_may_tell(&audit->order, a, b))
 		return;
 	follow(&way, inversion);
-	remark_make(say, inversion);
+	remark_make(&form, inversion);
 }
 
 /* Add it, look what follows from it, and never again. */

@@ -18,6 +18,7 @@
 #include "limit.h"
 #include "lockword.h"
 #include "remark.h"
+#include "report.h"
 #include "told.h"
 
 struct overdue {
@@ -88,6 +89,20 @@ static void say(struct remark *remark, const void *facts)
 	log_end_line(text);
 }
 
+static void put(struct remark *remark, const void *facts)
+{
+	const struct overdue *overdue = facts;
+
+	remark_put_lock(remark, "lock", overdue->lock, true);
+	report_json_ms(&remark->text, "held_ms", overdue->held_ns);
+	report_json_ms(&remark->text, "limit_ms", overdue->limit_ns);
+	report_json_number(&remark->text, "times", overdue->times);
+	remark_put_place(remark, "site", overdue->taken_pc, true);
+	remark_put_place(remark, "released", overdue->released_pc, true);
+}
+
+static const struct remark_form form = { .event = "long", .say = say, .put = put };
+
 static void released(const struct audit_release *release)
 {
 	struct overdue overdue = { .lock = (uintptr_t)release->lock,
@@ -96,7 +111,7 @@ static void released(const struct audit_release *release)
 
 	overdue.times = count_place(overdue.taken_pc);
 	if (overdue_is_told(overdue.times))
-		remark_make(say, &overdue);
+		remark_make(&form, &overdue);
 }
 
 void overdue_start(void)

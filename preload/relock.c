@@ -76,6 +76,17 @@ static void say(struct remark *remark, const void *facts)
 	log_end_line(&remark->text);
 }
 
+static void put(struct remark *remark, const void *facts)
+{
+	const struct relock *relock = facts;
+
+	remark_put_lock(remark, "lock", relock->lock, true);
+	remark_put_place(remark, "site", relock->held_pc, true);
+	remark_put_place(remark, "asked", relock->pc, true);
+}
+
+static const struct remark_form form = { .event = "self", .say = say, .put = put };
+
 static void asked_again(const struct identity *me, const fondue_spinlock_t *lock, uintptr_t pc)
 {
 	struct relock relock = { .lock = (uintptr_t)lock, .pc = pc };
@@ -83,7 +94,7 @@ static void asked_again(const struct identity *me, const fondue_spinlock_t *lock
 	if (!is_first(&relock))
 		return;
 	relock.held_pc = registry_site(me->number, relock.lock).pc;
-	remark_make(say, &relock);
+	remark_make(&form, &relock);
 }
 
 void relock_start(void)

@@ -9,6 +9,7 @@
 
 #include "remark.h"
 #include "aside.h"
+#include "config.h"
 #include "report.h"
 
 /* Names are looked up in memory that is mapped; for handlers of the program. */
@@ -16,9 +17,9 @@
 
 struct work {
 	struct remark remark;
-	void (*say)(struct remark *, const void *);
+	const struct remark_form *form;
 	const void *facts;
-	char words[LOG_TEXT_MAX];
+	char words[4 * LOG_TEXT_MAX]; /* objects are longer than lines */
 	_Alignas(16) char stack[STACK_SIZE];
 };
 
@@ -28,13 +29,21 @@ static void make(void *arg)
 	struct remark *remark = &work->remark;
 
 	remark->places = places_open(sys_call(SYS_getpid));
-	log_begin(&remark->text);
-	work->say(remark, work->facts);
+	if (config.report_format == REPORT_FORMAT_JSON) {
+		report_json_begin(
+			&remark->text, work->form->event, facts_sequence(), facts_wall_ns());
+		work->form->put(remark, work->facts);
+		report_json_end(&remark->text);
+	} else {
+		remark->text.max = LOG_TEXT_MAX;
+		log_begin(&remark->text);
+		work->form->say(remark, work->facts);
+	}
 	log_say(&remark->text);
 	places_close(remark->places);
 }
 
-void remark_make(void (*say)(struct remark *remark, const void *facts), const void *facts)
+void remark_make(const struct remark_form *form, const void *facts)
 {
 	long at = sys_call(SYS_mmap, 0, sizeof(struct work), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -45,32 +54,57 @@ void remark_make(void (*say)(struct remark *remark, const void *facts), const vo
 		return;
 	work->remark.text.bytes = work->words;
 	work->remark.text.max = sizeof(work->words);
-	work->say = say;
+	work->form = form;
 	work->facts = facts;
 	aside_call(make, work, work->stack + STACK_SIZE);
 	(void)sys_call(SYS_munmap, work, sizeof(*work));
 	errno = saved;
 }
 
-void remark_add_lock(struct remark *remark, uintptr_t lock, bool here)
+static struct lock_fact fact_of(struct remark *remark, uintptr_t lock, bool here)
 {
 	struct lock_fact fact = { .lock = lock };
 
 	if (here && remark->places)
 		fact.place = place_of_data(remark->places, lock);
+	return fact;
+}
+
+static struct place place_of(struct remark *remark, uintptr_t pc, bool here)
+{
+	if (pc && remark->places && (here || place_is_site(remark->places, pc)))
+		return place_of_code(remark->places, pc);
+	return (struct place){ .address = pc, .offset = pc };
+}
+
+void remark_add_lock(struct remark *remark, uintptr_t lock, bool here)
+{
+	struct lock_fact fact = fact_of(remark, lock, here);
+
 	log_add(&remark->text, "lock ");
 	report_add_lock(&remark->text, &fact);
 }
 
 void remark_add_place(struct remark *remark, uintptr_t pc, bool here)
 {
-	struct place place = { .offset = pc };
+	struct place place = place_of(remark, pc, here);
 
-	if (!pc) {
+	if (pc)
+		report_add_place(&remark->text, &place);
+	else
 		log_add(&remark->text, "an unknown place");
-		return;
-	}
-	if (remark->places && (here || place_is_site(remark->places, pc)))
-		place = place_of_code(remark->places, pc);
-	report_add_place(&remark->text, &place);
+}
+
+void remark_put_lock(struct remark *remark, const char *key, uintptr_t lock, bool here)
+{
+	struct lock_fact fact = fact_of(remark, lock, here);
+
+	report_json_lock(&remark->text, key, &fact);
+}
+
+void remark_put_place(struct remark *remark, const char *key, uintptr_t pc, bool here)
+{
+	struct place place = place_of(remark, pc, here);
+
+	report_json_place(&remark->text, key, &place);
 }

@@ -12,12 +12,19 @@ struct remark {
 	struct places *places; /* NULL: nothing has a name */
 };
 
+/* How a kind of facts is put into words: for people, and as members of a JSON object. */
+struct remark_form {
+	const char *event; /* what "ev" is */
+	void (*say)(struct remark *remark, const void *facts);
+	void (*put)(struct remark *remark, const void *facts);
+};
+
 /*
- * remark_make() - have @say put @facts into words, and say them
+ * remark_make() - put @facts into words, as FONDUE_REPORT_FORMAT wants it, and say them
  *
- * It is called on a stack of its own, for names need more than a small one has.
+ * On a stack of its own, for names need more than a small one has.
  */
-void remark_make(void (*say)(struct remark *remark, const void *facts), const void *facts);
+void remark_make(const struct remark_form *form, const void *facts);
 
 /* "lock queue_lock (server)"; if it does not lie @here, in this process: "lock at 0x7f..." */
 void remark_add_lock(struct remark *remark, uintptr_t lock, bool here);
@@ -27,3 +34,7 @@ void remark_add_lock(struct remark *remark, uintptr_t lock, bool here);
  * named only if locks are taken there in this one, too: see place_is_site(). 0: not known.
  */
 void remark_add_place(struct remark *remark, uintptr_t pc, bool here);
+
+/* The same as members of an object; a place that is not known is left out. */
+void remark_put_lock(struct remark *remark, const char *key, uintptr_t lock, bool here);
+void remark_put_place(struct remark *remark, const char *key, uintptr_t pc, bool here);

@@ -109,11 +109,11 @@ static void add_lock(struct log_text *text, const char *key, const struct lock_f
 	log_add(text, "}");
 }
 
-static void add_site(struct log_text *text, const struct place *place)
+static void add_place(struct log_text *text, const char *key, const struct place *place)
 {
 	if (!place->address)
 		return;
-	add_key(text, "site");
+	add_key(text, key);
 	log_add(text, "{");
 	add_address(text, "pc", place->address);
 	add_symbol(text, place->name.text, place->name_offset);
@@ -170,7 +170,7 @@ static void add_who(struct log_text *text, const struct party *party)
 		add_string(text, "state", party->state.doing);
 	if (party->waited_ns)
 		add_ms(text, "waited_ms", party->waited_ns);
-	add_site(text, &party->site);
+	add_place(text, "site", &party->site);
 }
 
 static void add_party(
@@ -256,23 +256,59 @@ static const char *const event[REPORT_KINDS] = {
 	[REPORT_DEATH] = "death",
 };
 
-static void add_head(struct log_text *text, const struct report *report)
+void report_json_begin(
+	struct log_text *text, const char *name, unsigned sequence, uint64_t wall_ns)
 {
 	int pid = (int)sys_call(SYS_getpid);
 
+	text->len = 0;
+	log_add(text, "{");
 	add_number(text, "v", 1);
-	add_string(text, "ev", event[report->kind]);
+	add_string(text, "ev", name);
 	add_key(text, "id");
-	log_add(text, "\"%d-%u\"", pid, report->sequence);
-	add_when(text, report->wall_ns);
+	log_add(text, "\"%d-%u\"", pid, sequence);
+	add_when(text, wall_ns);
 	add_number(text, "pid", pid);
+}
+
+void report_json_end(struct log_text *text)
+{
+	log_add(text, "}");
+	log_end_line(text);
+}
+
+void report_json_open(struct log_text *text, const char *key, char bracket)
+{
+	if (key)
+		add_key(text, key);
+	else
+		add_comma(text);
+	log_add(text, bracket == '[' ? "[" : "{");
+}
+
+void report_json_lock(struct log_text *text, const char *key, const struct lock_fact *lock)
+{
+	add_lock(text, key, lock);
+}
+
+void report_json_place(struct log_text *text, const char *key, const struct place *place)
+{
+	add_place(text, key, place);
+}
+
+void report_json_ms(struct log_text *text, const char *key, uint64_t ns)
+{
+	add_ms(text, key, ns);
+}
+
+void report_json_number(struct log_text *text, const char *key, uint64_t value)
+{
+	add_number(text, key, value);
 }
 
 bool report_json(const struct report *report, unsigned frames, struct log_text *text)
 {
-	text->len = 0;
-	log_add(text, "{");
-	add_head(text, report);
+	report_json_begin(text, event[report->kind], report->sequence, report->wall_ns);
 	switch (report->kind) {
 	case REPORT_HELD:
 		add_held(text, report, frames);
@@ -291,7 +327,6 @@ bool report_json(const struct report *report, unsigned frames, struct log_text *
 		add_party(text, "owner", &report->parties[0], 0);
 		add_party(text, "heir", &report->parties[1], 0);
 	}
-	log_add(text, "}");
-	log_end_line(text);
+	report_json_end(text);
 	return text->len < text->max;
 }

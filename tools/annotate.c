@@ -112,7 +112,8 @@ static bool is_one_of(const char *key, const char *const *names)
 
 static void walk(json_t *value, const char *key, unsigned depth, unsigned *left)
 {
-	static const char *const frames[] = { "frames", "site", "other_site", NULL };
+	static const char *const frames[] = { "frames", "site", "other_site",
+		"held_site", "asked", "released", NULL };
 	static const char *const locks[] = { "lock", "first", "second", "holds", "wants",
 		NULL };
 	json_t *element;

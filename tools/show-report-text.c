@@ -210,7 +210,7 @@ static void show_death(const json_t *record)
 	if (json_is_object(heir)) {
 		printf("; now ");
 		show_report_who(heir);
-		printf(" has it, and EOWNERDEAD");
+		printf(" has taken it over, with EOWNERDEAD");
 	}
 	putchar('\n');
 	print_when(record);
@@ -235,9 +235,11 @@ static void show_order(const json_t *record)
 static void show_self(const json_t *record)
 {
 	print_lock_name(record, "lock");
-	printf(": its own owner waits for it, and will never get it\n");
+	printf(": its own owner asked for it again, and was told EDEADLK\n");
 	print_when(record);
 	show_report_lock_line("lock", member(record, "lock"));
+	show_report_site_line("taken", member(record, "site"));
+	show_report_site_line("asked", member(record, "asked"));
 	show_report_stack(record, NULL);
 }
 
@@ -251,6 +253,7 @@ static void show_long(const json_t *record)
 	print_when(record);
 	show_report_lock_line("lock", member(record, "lock"));
 	show_report_site_line("taken", member(record, "site"));
+	show_report_site_line("released", member(record, "released"));
 	show_report_stack(record, NULL);
 }
 

@@ -496,7 +496,7 @@ FONDUE_INLINE_ int fondue_spin_trylock(fondue_spinlock_t *lock)
  * Return: 0; EPERM when the caller does not own it: it is free, or another thread's, or
  * its parent's, who held it at the fork. Since: 0.1
  */
-static __inline__ int fondue_spin_unlock(fondue_spinlock_t *lock)
+FONDUE_INLINE_ int fondue_spin_unlock(fondue_spinlock_t *lock)
 {
 	uintptr_t self = FONDUE_SELF_();
 

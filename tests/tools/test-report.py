@@ -150,13 +150,14 @@ def events(shop):
              "lock lock_1: passed on after 999 ms", "by pid 7"),
             ({"ev": "death", "lock": one, "owner": {"pid": 5, "tid": 6, "site": site},
               "heir": {"pid": 8, "tid": 8, "comm": "heir"}},
-             'lock lock_1: its owner, pid 5 tid 6, died holding it; now pid 8 "heir" has it',
+             'lock lock_1: its owner, pid 5 tid 6, died holding it; now pid 8 "heir" '
+             'has taken it over',
              "  taken    flush_log"),
             ({"ev": "order", "first": one, "second": two, "site": site, "other_site": site,
               "frames": [site]}, "lock lock_1 and then lock_2, elsewhere the other way round",
              "  there    flush_log"),
             ({"ev": "self", "lock": one, "frames": [site]},
-             "lock lock_1: its own owner waits for it", "#0"),
+             "lock lock_1: its own owner asked for it again", "#0"),
             ({"ev": "long", "lock": one, "held_ms": 2100, "limit_ms": 1000, "site": site,
               "frames": [site]}, "lock lock_1 was held 2.1 s (limit 1.0 s)",
              "  taken    flush_log")]:
