@@ -46,7 +46,7 @@ static size_t place(size_t *at, size_t size)
 #define BLOCKS_ALIGN (2UL << 20)
 
 /* Where the parts are from @base; with no base, how much they take. */
-static size_t lay_out(char *base, uint32_t units, struct heap_map *ret)
+static size_t lay_out(uintptr_t base, uint32_t units, struct heap_map *ret)
 {
 	size_t at = 0, plane;
 
@@ -60,7 +60,7 @@ static size_t lay_out(char *base, uint32_t units, struct heap_map *ret)
 	ret->plane = plane - (1 << PLANE_SHIFT);
 	ret->tags = (tag *)(base + place(&at, PLANES * plane * sizeof(tag)));
 	at = round_up(at, BLOCKS_ALIGN);
-	ret->blocks = base + at;
+	ret->blocks = (char *)(base + at);
 	ret->blocks_size = (size_t)units << UNIT_SHIFT;
 	for (unsigned class = 1; class <= CLASSES; class++) {
 		ret->lists[class] = &ret->cpus->lists[class];
@@ -111,13 +111,13 @@ bool heap_create(size_t size)
 		return true;
 	units = units > UNITS_MIN ? units : UNITS_MIN;
 	for (; units >= UNITS_MIN && !base; units /= 2) {
-		base = reserve(lay_out(NULL, units, &map));
+		base = reserve(lay_out(0, units, &map));
 		if (base)
 			break;
 	}
 	if (!base)
 		return false;
-	size = lay_out(base, units, &map);
+	size = lay_out((uintptr_t)base, units, &map);
 	map.heap->magic = HEAP_MAGIC;
 	map.heap->version = HEAP_VERSION;
 	map.heap->units = units;
