@@ -23,6 +23,7 @@ struct inheritance {
 	fondue_spinlock_t *lock; /* NULL: none */
 	pid_t pid, tid;
 	uint64_t namespace;
+	uint64_t bound_at; /* ns, CLOCK_BOOTTIME: when it was alive */
 	uintptr_t pc; /* where that one took it; 0: not known */
 	uint32_t word;
 };

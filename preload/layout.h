@@ -10,6 +10,7 @@
  *	16640		SLOTS entries of struct slot, 256 bytes each; 0 is never used
  *	behind them	LIMITS entries of struct limit, 16 bytes each
  *	after them	QUESTIONS entries of struct question, in pages of their own
+ *	at the end	TOLDS entries of struct told, 32 bytes each
  *
  * A thread that takes a lock for the first time gets a slot, and its number is what the
  * lock's word says of its owner. The slot is the thread's until it ends, and nobody else's
@@ -37,7 +38,7 @@
 #include "base.h"
 
 #define REGISTRY_MAGIC	 0x65756466646e6f66ULL /* "fondufue", read as bytes on x86 */
-#define REGISTRY_VERSION 7
+#define REGISTRY_VERSION 8
 
 /* What 16 bits of a lock's word can name. */
 #define SLOTS 65536
@@ -67,7 +68,8 @@ struct slot {
 	struct fondue_holder holder; /* written by the thread; when it is dead, by its heirs */
 	_Atomic uint32_t pid;	     /* in the thread's own pid namespace; by the thread */
 	_Atomic uint32_t tid;	     /* as pid */
-	uint64_t spare_here[2];
+	_Atomic uint64_t bound_at; /* ns, CLOCK_BOOTTIME: since then it is the thread's; as pid */
+	uint64_t spare_here;
 	pthread_mutex_t life;	    /* robust; locked by the thread from claim to end */
 	_Atomic uint64_t namespace; /* inode of the thread's pid namespace; 0: not known */
 	_Atomic uint32_t answers; /* the signal by which it can be asked; 0: none; by the thread */
@@ -100,10 +102,7 @@ struct turn {
 	_Atomic uint32_t due;	      /* enum due: what the next release should do */
 	_Atomic uint32_t busy;	      /* somebody took the lock at once in this turn */
 	_Atomic uint32_t sequence;    /* tells reservations apart */
-	_Atomic uint32_t told_at;     /* ms, CLOCK_MONOTONIC: somebody has begun to report */
-	/* What has been reported of a lock: see told.c. Written once a report, not a turn. */
-	_Atomic uint64_t told;
-	_Atomic uint64_t told_since; /* ns: what it was reported of lasts at least since then */
+	uint8_t spare[20];
 };
 
 _Static_assert(sizeof(struct turn) == 64, "a turn is one cache line");
@@ -154,6 +153,24 @@ struct question {
 	uint8_t earlier_stack[QUESTION_EARLIER];
 } __attribute__((aligned(4096))); /* what the registry itself is aligned to */
 
+/*
+ * What has been reported of an acquisition that lasts: see told.c. One place for each hash of
+ * lock and word, and so many that two that last at once hardly ever want the same one. Pages
+ * that are never used are none.
+ */
+#define TOLDS_BITS 16
+#define TOLDS	   (1 << TOLDS_BITS)
+
+struct told {
+	_Atomic uint64_t state; /* 0: nothing; else as in told.c */
+	_Atomic uint64_t since; /* ns, CLOCK_MONOTONIC: it lasts at least since then */
+	_Atomic uintptr_t lock;
+	_Atomic uint32_t at; /* ms, CLOCK_MONOTONIC: somebody has begun to report */
+	uint32_t spare;
+};
+
+_Static_assert(sizeof(struct told) == 32, "two are a cache line");
+
 struct registry {
 	uint64_t magic;
 	uint32_t version;
@@ -161,13 +178,14 @@ struct registry {
 	_Atomic uint32_t cursor; /* where to look for one that is free again; a hint */
 	uint32_t life; /* which int of a life is its futex; constant since the first claim */
 	_Atomic uint32_t has_limits; /* any of `limits` has been used */
-	uint32_t spare_here;
+	_Atomic uint32_t has_told; /* any of `tolds` has been used; set once */
 	_Atomic uint64_t audit; /* where struct audit is, in all processes; 0: there is none */
 	uint8_t spare[24];
 	struct turn turns[TURNS];
 	struct slot slots[SLOTS]; /* aligned to the size of one */
 	struct limit limits[LIMITS];
 	struct question questions[QUESTIONS];
+	struct told tolds[TOLDS];
 };
 
 _Static_assert(offsetof(struct registry, slots) == 16640, "as in the picture above");

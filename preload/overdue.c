@@ -53,7 +53,7 @@ static bool releases(struct audit_release *release)
 	now = coarse_ns();
 	release->held = now - release->since;
 	return overdue_is(release->since, now, limit, grain_ns) &&
-	       !told_is(lock_word(release->lock));
+	       !told_is((uintptr_t)release->lock, lock_word(release->lock));
 }
 
 /* Return: how often, this time included. When there is no room, places count together. */

@@ -11,6 +11,7 @@
 #include "seen.h"
 #include "limit.h"
 #include "registry.h"
+#include "told.h"
 
 struct wait_watch wait_watch;
 
@@ -47,12 +48,34 @@ static void say_over(struct waiter *w, const char *how)
 /*
  * Of the runtime's acquisitions each has its number; those of the fast path look alike, but
  * there are none while SLEEP is up. It has been, all the time, if the last sleep ended by
- * the clock.
+ * the clock. A record of it ends with it, for a release that sees SLEEP says so; and whoever
+ * raises SLEEP, which was down, forgets it.
  */
 static bool is_the_same(const struct waiter *w, uint32_t word)
 {
-	return word == w->seen && ((word & WORD_RUNTIME) ||
-				      (w->unbroken && (lock_wait(w->lock) & WAIT_SLEEP)));
+	if (word != w->seen)
+		return false;
+	if (word & WORD_RUNTIME)
+		return true;
+	return w->unbroken && (lock_wait(w->lock) & WAIT_SLEEP) &&
+	       (!w->recorded || told_lasts((uintptr_t)w->lock, word));
+}
+
+/* Somebody who waits no more has seen it longer than we have. */
+static void resume(struct waiter *w)
+{
+	uint64_t since;
+
+	w->recorded = ((w->seen & WORD_RUNTIME) || (lock_wait(w->lock) & WAIT_SLEEP)) &&
+		      told_resume((uintptr_t)w->lock, w->seen, &since);
+	if (!w->recorded)
+		return;
+	w->unbroken = true;
+	if (since >= w->seen_since)
+		return;
+	w->seen_since = since;
+	if (w->tell_at != UINT64_MAX)
+		w->tell_at = since + w->limit;
 }
 
 /* release: never seen with an older `seen`; pairs with the load in deadlock.c */
@@ -77,11 +100,13 @@ void seen_observe(struct waiter *w, uint32_t word)
 		publish_look(w);
 		return;
 	}
-	if (word != w->seen) /* by its owner or, to an heir, by its death */
+	/* by its owner or, to an heir, by its death */
+	if (word != w->seen || !told_lasts((uintptr_t)w->lock, word))
 		say_over(w, "passed on");
 	w->seen = word;
 	w->seen_since = w->now;
 	w->tell_at = tell_at(w, word);
+	resume(w);
 	seen_publish(w, w->lock);
 	publish_look(w);
 }
@@ -90,10 +115,30 @@ void seen_begin_anew(struct waiter *w)
 {
 	w->seen_since = w->now; /* see is_the_same() */
 	w->told = false;
-	if (w->tell_at == UINT64_MAX)
+	w->recorded = false;
+	told_forget((uintptr_t)w->lock, w->seen);
+	if (w->tell_at != UINT64_MAX)
+		w->tell_at = w->now + w->limit;
+}
+
+void seen_tell(struct waiter *w)
+{
+	w->told = true;
+	w->tell_at = wait_watch.held(w);
+	w->recorded |= told_lasts((uintptr_t)w->lock, w->seen);
+	if (w->tell_at)
 		return;
-	wait_watch.anew(w->seen);
-	w->tell_at = w->now + w->limit;
+	w->unbroken = false; /* the same word again is another acquisition */
+	w->tell_at = UINT64_MAX;
+}
+
+void seen_leave(struct waiter *w, uint32_t word)
+{
+	const struct lasting lasting = { .lock = (uintptr_t)w->lock, .word = word,
+		.since = w->seen_since, .limit_ns = w->limit };
+
+	if (w->limit && word_slot(word) && is_the_same(w, word))
+		told_leave(&lasting, w->now);
 }
 
 /* Before its slot may be somebody else's. */
@@ -108,6 +153,7 @@ void seen_dead(struct waiter *w, uint32_t word)
 	it->pid = atomic_load_explicit(&dead->pid, memory_order_relaxed);
 	it->tid = atomic_load_explicit(&dead->tid, memory_order_relaxed);
 	it->namespace = atomic_load_explicit(&dead->namespace, memory_order_relaxed);
+	it->bound_at = atomic_load_explicit(&dead->bound_at, memory_order_relaxed);
 	it->pc = registry_site(word_slot(word), (uintptr_t)w->lock).pc;
 	it->lock = w->lock;
 }

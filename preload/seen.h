@@ -28,6 +28,7 @@ struct waiter {
 	uint64_t tell_at;    /* ns: when wait_watch.held is to be called; UINT64_MAX: never */
 	bool unbroken;	     /* SLEEP was up from one look to the next */
 	bool told;	     /* it has been, for this word */
+	bool recorded;	     /* told.c knows of it, and whether it lasts */
 };
 
 /*
@@ -36,12 +37,10 @@ struct waiter {
  * meanwhile. NULL: nobody wants to know.
  */
 struct wait_watch {
-	/* The acquisition w->seen lasts. Return: ns, when to call again, or UINT64_MAX. */
+	/* The acquisition w->seen lasts. Return: ns, when to call again; UINT64_MAX; 0: no more. */
 	uint64_t (*held)(const struct waiter *w);
 	/* The acquisition @word was told of, and is over now, @how: a few words. */
 	void (*over)(const fondue_spinlock_t *lock, uint32_t word, uint64_t now, const char *how);
-	/* What was told of @word is of no interest any more: its next one is another acquisition. */
-	void (*anew)(uint32_t word);
 	/* The lock, which had a dead owner, has been released. */
 	void (*inherited)(const struct inheritance *it);
 	/* The program's own, after a report; NULL: it does not care. */
@@ -59,6 +58,12 @@ void seen_observe(struct waiter *w, uint32_t word);
 
 /* Nobody slept until now, so that what was seen before may have been several acquisitions. */
 void seen_begin_anew(struct waiter *w);
+
+/* It is time to tell of what is seen. */
+void seen_tell(struct waiter *w);
+
+/* It gives up, and the lock's word is @word, at w->now. */
+void seen_leave(struct waiter *w, uint32_t word);
 
 /* @w, which takes the lock over, has seen that its owner under @word is dead. */
 void seen_dead(struct waiter *w, uint32_t word);

@@ -75,6 +75,7 @@
 #include "limit.h"
 #include "park.h"
 #include "registry.h"
+#include "told.h"
 #include "wait.h"
 #include "wake.h"
 
@@ -311,24 +312,33 @@ static void tell(struct identity *me, const fondue_spinlock_t *lock)
 	}
 }
 
+/* What is known of this acquisition is not to be taken for the thread's next one. */
+static void end_told(const fondue_spinlock_t *lock, uint32_t word)
+{
+	if (told_end((uintptr_t)lock, word))
+		wait_watch.over(lock, word, now_ns(), "released");
+}
+
 static int spinlock_unlock(fondue_spinlock_t *lock)
 {
 	struct identity *me = identity_mine();
 	const struct inheritance *inherited;
+	uint32_t word = lock_word(lock);
 	int saved = errno;
 	bool reserved;
 	void *before;
 
-	if (!identity_is_valid(me) || word_slot(lock_word(lock)) != me->number)
+	if (!identity_is_valid(me) || word_slot(word) != me->number)
 		return EPERM;
 	inherited = identity_inheritance(me, lock);
-	if (inherited)
-		wait_watch.anew(inherited->word); /* nobody is to say that it was released */
+	if (inherited) /* nobody is to say that it was released */
+		told_forget((uintptr_t)lock, inherited->word);
 	before = begin_release(me, lock);
 	wake_store(me, lock, &reserved);
 	forget(me, lock);
 	wake_after_store(me, lock, reserved);
 	identity_owe_again(me, before);
+	end_told(lock, word);
 	if (has_to_tell(me, lock))
 		tell(me, lock);
 	errno = saved;
@@ -347,6 +357,7 @@ static void spinlock_released(fondue_spinlock_t *lock)
 	FONDUE_IN_ORDER_();
 	wake_after_store(me, lock, false);
 	identity_owe_again(me, before);
+	end_told(lock, me->self.word);
 	errno = saved;
 }
 

@@ -337,13 +337,13 @@ static int wait_on(struct waiter *w, uint64_t deadline)
 		if (outcome == OUTCOME_AGAIN)
 			continue;
 		if (w->now >= deadline) {
+			seen_leave(w, word);
 			give_up(w);
 			return ETIMEDOUT;
 		}
 		seen_observe(w, word);
 		if (w->now >= w->tell_at) {
-			w->told = true;
-			w->tell_at = wait_watch.held(w);
+			seen_tell(w);
 			continue; /* that may have taken a while */
 		}
 		sleep_on(w, earlier(deadline, w->tell_at));

@@ -186,7 +186,7 @@ static void fill_held(void *arg)
 	owner = facts_add_party(report, word_slot(w->seen));
 	facts_find_site(report, owner, (uintptr_t)w->lock);
 	since = add_waiters(report, w);
-	told_keep_since(w->seen, since);
+	told_keep_since((uintptr_t)w->lock, w->seen, since);
 	report->held_ns = w->now - since;
 	report->limit_ns = w->limit;
 	take_owners_stack(report, w);
@@ -290,6 +290,7 @@ static uint64_t held_in_circle(const struct waiter *w, const struct cycle *cycle
 {
 	struct slot *latest = &registry->slots[cycle->latest];
 	const struct lasting lasting = {
+		.lock = atomic_load_explicit(&latest->wants, memory_order_relaxed),
 		.word = atomic_load_explicit(&latest->seen, memory_order_relaxed),
 		.since = relaxed(&latest->wants_since), .limit_ns = w->limit };
 	unsigned count = 0;
@@ -301,7 +302,7 @@ static uint64_t held_in_circle(const struct waiter *w, const struct cycle *cycle
 	if (again)
 		return again;
 	/* for who gets it, should the circle break */
-	told_keep_since(lasting.word, relaxed(&latest->seen_since));
+	told_keep_since(lasting.lock, lasting.word, relaxed(&latest->seen_since));
 	report_deadlock(w, cycle);
 	return told_done(&lasting, w->me->number, w->now, count);
 }
@@ -331,7 +332,7 @@ static bool waits_in_circle(const struct waiter *w, struct cycle *ret_cycle)
 static uint64_t held(const struct waiter *w)
 {
 	const struct lasting lasting = {
-		.word = w->seen, .since = w->seen_since, .limit_ns = w->limit };
+		.lock = (uintptr_t)w->lock, .word = w->seen, .since = w->seen_since, .limit_ns = w->limit };
 	struct fondue_hold hold;
 	struct cycle cycle;
 	unsigned count = 0;
@@ -344,7 +345,7 @@ static uint64_t held(const struct waiter *w)
 	again = told_claim(&lasting, w->me->number, w->now, &count);
 	if (again)
 		return again;
-	told_keep_since(w->seen, w->seen_since);
+	told_keep_since(lasting.lock, lasting.word, lasting.since);
 	report_held(w, count, since_ns(told_next(&lasting, w->now, count), w->now), &hold);
 	again = told_done(&lasting, w->me->number, w->now, count);
 	call_back(&hold);
@@ -364,7 +365,7 @@ static void over(const fondue_spinlock_t *lock, uint32_t word, uint64_t now, con
 	struct work *work;
 	uint64_t since;
 
-	if (!told_take(word, &since))
+	if (!told_take((uintptr_t)lock, word, &since))
 		return;
 	work = begin(REPORT_OVER, (uintptr_t)lock);
 	if (!work) {
@@ -409,7 +410,6 @@ static void inherited(const struct inheritance *it)
 void watch_start(void)
 {
 	limit_set_default(config.hold_ms * 1000000ULL);
-	wait_watch.anew = told_forget;
 	wait_watch.over = over;
 	wait_watch.held = held;
 	if (config.hold_ms)

@@ -459,6 +459,9 @@ FONDUE_INLINE_ int fondue_spin_lock(fondue_spinlock_t *lock)
  * fondue_spin_timedlock() - acquire it, or give up
  * @deadline: absolute, CLOCK_MONOTONIC; looked at only if the caller has to sleep
  *
+ * Waits that are shorter than the lock's hold limit add up: it is reported by whoever waits when
+ * it has been held for so long, and returns some milliseconds after its deadline then.
+ *
  * Return: as fondue_spin_lock(), or ETIMEDOUT; EINVAL for a time that is none. Since: 0.1
  */
 FONDUE_INLINE_ int fondue_spin_timedlock(

@@ -247,7 +247,7 @@ static int play_garbage(void)
 			atomic_store(&slot->nested[j].pc,
 				any_address(&random, (uintptr_t)report, 0));
 		}
-		memset((void *)registry->turns, 0, sizeof(registry->turns)); /* told of nothing */
+		memset((void *)registry->tolds, 0, sizeof(registry->tolds)); /* told of nothing */
 		before = now_ns();
 		report();
 		if (now_ns() - before > longest)

@@ -14,6 +14,7 @@
 #include "registry.h"
 #include "said.h"
 #include "seen.h"
+#include "told.h"
 #include "watch.h"
 
 #define MS 1000000ULL
@@ -62,25 +63,19 @@ static uint32_t begin(void)
 	return registry_create() ? registry_claim() : SLOT_ANONYMOUS;
 }
 
-/* Where told.c has it. */
-static struct turn *turn_of_word(uint32_t word)
+static struct lasting lasting(const struct waiter *w)
 {
-	return &registry->turns[(word * 0x9e3779b1u) >> 24];
+	return (struct lasting){ .lock = (uintptr_t)w->lock, .word = w->seen,
+		.since = w->seen_since, .limit_ns = w->limit };
 }
 
-static _Atomic uint64_t *record(const struct waiter *w)
+/* Slot @number has begun to report it. */
+static bool claims(const struct waiter *w, uint32_t number)
 {
-	return &turn_of_word(w->seen)->told;
-}
+	const struct lasting this = lasting(w);
+	unsigned count;
 
-static uint64_t told(uint32_t owner, const struct waiter *w, unsigned count, uint32_t by)
-{
-	uint64_t value = (uint64_t)w->seen << 32 | count << 16 | by;
-
-	(void)owner;
-	atomic_store(record(w), value);
-	atomic_store(&turn_of_word(w->seen)->told_at, now_ns() / MS);
-	return value;
+	return told_claim(&this, number, w->now, &count) == 0;
 }
 
 static int play_first(void)
@@ -103,11 +98,11 @@ static int play_somebody_at_it(void)
 {
 	uint32_t owner = begin();
 	struct waiter w = waiter_for(owner, 150);
-	uint64_t value = told(owner, &w, 0, registry_claim()); /* of our own life: it lives */
 
+	must(claims(&w, registry_claim())); /* of our own life: it lives */
 	must(wait_watch.held(&w) > w.now && wait_watch.held(&w) < w.now + 100 * MS);
 	must(said_lines() == 0);
-	must(atomic_load(record(&w)) == value);
+	must(told_is((uintptr_t)&lock, w.seen));
 	return CHILD_GOOD;
 }
 
@@ -116,7 +111,7 @@ static int play_reporter_dead(void)
 	uint32_t owner = begin();
 	struct waiter w = waiter_for(owner, 150);
 
-	told(owner, &w, 0, claim_and_die());
+	must(claims(&w, claim_and_die()));
 	must(wait_watch.held(&w) == w.seen_since + 200 * MS);
 	must(strstr(said(), "held 150 ms"));
 	return CHILD_GOOD;
@@ -129,7 +124,7 @@ static int play_another(void)
 	struct waiter w = waiter_for(owner, 150);
 
 	w.seen += 0x20000;
-	told(owner, &w, 3, claim_and_die());
+	must(claims(&w, registry_claim()));
 	w.seen -= 0x20000;
 	must(wait_watch.held(&w) == w.seen_since + 200 * MS);
 	must(strstr(said(), "held 150 ms"));
@@ -167,7 +162,7 @@ static int play_longest(void)
 	must(strstr(said(), "held 3.2 s by "));
 	/* but not of another acquisition, and not by the dead */
 	atomic_store(&slot->seen, w.seen + 1);
-	told(owner, &w, 0, 0);
+	told_forget((uintptr_t)&lock, w.seen);
 	(void)wait_watch.held(&w);
 	must(strstr(said(), "held 150 ms by "));
 	return CHILD_GOOD;
