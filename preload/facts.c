@@ -114,6 +114,16 @@ struct party *facts_add_gone(struct report *report, pid_t pid, pid_t tid, uint64
 	return party;
 }
 
+/* Other threads that execute one end, and the first takes over: of them it is not told. */
+void facts_find_program(struct party *party, uint64_t since)
+{
+	if (!party->is_here || party->tid != party->pid ||
+		!thread_process_lives(party->pid, since))
+		return;
+	party->has_become_other = true;
+	thread_look(party->pid, party->tid, &party->state);
+}
+
 void facts_add_self(struct report *report)
 {
 	struct party *party =

@@ -35,6 +35,7 @@ struct party {
 	uint64_t waited_ns;
 	struct place site;	       /* where it took the lock, or asks for it; address 0: not known */
 	struct lock_fact holds, wants; /* of a member of a circle */
+	bool has_become_other;	       /* state.comm is that of the program that it executed */
 	enum how how;
 	const char *why, *why_not_asked; /* HOW_NONE; the latter NULL: that was out of the question */
 	const struct backtrace *stack; /* NULL: there is none */
@@ -84,6 +85,12 @@ struct party *facts_add_party(struct report *report, uint32_t number);
 
 /* Of threads that are gone, or that no slot tells of. */
 struct party *facts_add_gone(struct report *report, pid_t pid, pid_t tid, uint64_t namespace);
+
+/*
+ * The locks of @party, which was alive at @since (ns, CLOCK_BOOTTIME), have become free as those
+ * of the dead do: it may have executed another program.
+ */
+void facts_find_program(struct party *party, uint64_t since);
 
 /* The calling thread, which may have no slot. */
 void facts_add_self(struct report *report);

@@ -165,7 +165,8 @@ static void add_who(struct log_text *text, const struct party *party)
 	add_number(text, "tid", party->tid);
 	add_flag(text, "elsewhere", !party->is_here);
 	if (party->state.comm[0])
-		add_string(text, "comm", party->state.comm);
+		add_string(text, party->has_become_other ? "became" : "comm",
+			party->state.comm);
 	if (party->state.doing[0])
 		add_string(text, "state", party->state.doing);
 	if (party->waited_ns)

@@ -79,7 +79,7 @@ static void add_name(struct log_text *text, const struct party *party)
 	log_add(text, "pid %d", party->pid);
 	if (party->tid != party->pid)
 		log_add(text, " tid %d", party->tid);
-	if (party->state.comm[0])
+	if (party->state.comm[0] && !party->has_become_other)
 		log_add(text, " \"%s\"", party->state.comm);
 }
 
@@ -287,8 +287,12 @@ static void add_death(struct log_text *text, const struct report *report)
 	log_add(text, "lock ");
 	add_lock(text, &report->lock);
 	log_add(text, ": its owner, ");
-	add_party(text, owner);
-	log_add(text, ", died holding it");
+	add_name(text, owner);
+	if (owner->has_become_other)
+		log_add(text, ", executed another program holding it, \"%s\"",
+			owner->state.comm);
+	else
+		log_add(text, ", died holding it");
 	if (owner->site.address) {
 		log_add(text, ", taken at ");
 		add_place(text, &owner->site);

@@ -151,6 +151,39 @@ void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state)
 		len > 0 ? word_for(state) : what_it_means(len), state == 'R' ? "" : call);
 }
 
+/* Fields of stat, counted from the state. */
+#define FIELD_FLAGS 6
+#define FIELD_START 19
+#define FLAG_EXITING 0x4 /* PF_EXITING, which is set before anybody hears of a death */
+
+/* The @n-th behind @at, which is at the 0-th. */
+static uint64_t field(const char *at, unsigned n)
+{
+	uint64_t value = 0;
+
+	for (; n && *at; at++)
+		n -= *at == ' ';
+	for (; text_digit(*at, 10) < 10; at++)
+		value = value * 10 + text_digit(*at, 10);
+	return value;
+}
+
+/* A start is counted in hundredths of a second on all architectures that we know. */
+#define START_NS 10000000
+
+bool thread_process_lives(pid_t pid, uint64_t since)
+{
+	char stat[512];
+	long len = read_about(pid, pid, "stat", stat, sizeof(stat));
+	const char *state = len > 0 ? text_last(stat, ')') : NULL;
+
+	if (!state || state[1] != ' ' || !state[2])
+		return false;
+	state += 2;
+	return *state != 'Z' && *state != 'X' && !(field(state, FIELD_FLAGS) & FLAG_EXITING) &&
+	       field(state, FIELD_START) * START_NS <= since;
+}
+
 bool thread_proc_is_ours(void)
 {
 	char text[16], own[16];

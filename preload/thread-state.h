@@ -15,6 +15,13 @@ struct thread_state {
 /* Look at thread @tid of process @pid, as this process numbers them. Opens, reads, closes. */
 void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state);
 
+/*
+ * thread_process_lives() - is process @pid the one that had this number at @since?
+ *
+ * @since: ns, CLOCK_BOOTTIME. Return: false also for one that is about to end.
+ */
+bool thread_process_lives(pid_t pid, uint64_t since);
+
 /* Is what /proc calls this process the number that it has? */
 bool thread_proc_is_ours(void);
 

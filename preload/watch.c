@@ -387,6 +387,7 @@ static void fill_death(void *arg)
 	open_report(&work->report);
 	owner = facts_add_gone(&work->report, it->pid, it->tid, it->namespace);
 	facts_find_last_site(&work->report, owner, it->pc);
+	facts_find_program(owner, it->bound_at);
 	facts_add_self(&work->report);
 	close_report(work);
 }

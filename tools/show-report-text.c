@@ -202,11 +202,17 @@ static void show_over(const json_t *record)
 static void show_death(const json_t *record)
 {
 	const json_t *owner = member(record, "owner"), *heir = member(record, "heir");
+	const char *became = owner ? record_text(owner, "became") : NULL;
 
 	print_lock_name(record, "lock");
 	printf(": its owner, ");
 	show_report_who(owner);
-	printf(", died holding it");
+	if (became) {
+		printf(", executed another program holding it, ");
+		say_to(stdout, became);
+	} else {
+		printf(", died holding it");
+	}
 	if (json_is_object(heir)) {
 		printf("; now ");
 		show_report_who(heir);

@@ -330,7 +330,9 @@ int main(int argc, char **argv) { (void)argc; how = argv[1]; return held(own, wa
         test(f"an owner that has gone without releasing, by {how}: EOWNERDEAD, and who it was, "
              "and where it took the lock", result == [130] and report["ev"] == "death"
              and report["owner"]["pid"] == pid and report["owner"]["site"]["sym"] == "leave"
-             and (report["owner"]["tid"] != pid) == (how == "thread"), (result, report))
+             and (report["owner"]["tid"] != pid) == (how == "thread")
+             and report["owner"].get("became") == ("sleep" if how == "exec" else None),
+             (result, report))
 
 
 sys.exit(main(__doc__))
