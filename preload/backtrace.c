@@ -120,6 +120,16 @@ static void find_frames(struct work *work, const struct snapshot *snapshot)
 	unwind_from(work, snapshot, &snapshot->registers, BACKTRACE_MAX);
 }
 
+/* Where it is, as a number, is all that can be told. */
+static void find_place(struct work *work, const struct snapshot *snapshot)
+{
+	const struct step step = { .pc = snapshot->registers.at[REGISTER_PC],
+		.sp = snapshot->registers.at[REGISTER_SP], .is_exact = true };
+
+	add(work, &step, false);
+	work->result.end = UNWIND_NO_MAPPINGS;
+}
+
 /* Name all frames in the object of @first, which is the first of them. */
 static void name_object(struct work *work, unsigned first)
 {
@@ -162,8 +172,10 @@ const struct backtrace *backtrace_make(const struct snapshot *snapshot)
 
 	if (sys_failed(at))
 		return NULL;
-	(void)target_open(&work->target, snapshot->pid);
-	find_frames(work, snapshot);
+	if (target_open(&work->target, snapshot->pid) == 0)
+		find_frames(work, snapshot);
+	else
+		find_place(work, snapshot);
 	for (unsigned i = 0; i < work->result.count; i++)
 		if (is_first_of_object(&work->result, i))
 			name_object(work, i);
@@ -193,6 +205,7 @@ static const char *const end_text[UNWIND_ENDS] = {
 	[UNWIND_TOO_MANY] = "more frames than are shown",
 	[UNWIND_BUSY] = "the unwinder is in use; frame pointers were followed",
 	[UNWIND_NO_UNWINDER] = "libunwind is not there; frame pointers were followed",
+	[UNWIND_NO_MAPPINGS] = "this process may not see what is mapped in that one",
 };
 
 const char *backtrace_end_text(enum unwind_end end)

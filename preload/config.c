@@ -179,8 +179,10 @@ static void set(struct variable *var, const char *text)
 		break;
 	case TYPE_FORMAT:
 	case TYPE_ACTION:
-	case TYPE_SIGNAL:
 		set_word(var, text);
+		break;
+	case TYPE_SIGNAL:
+		set_word(var, text_equals(text, "23") ? "SIGURG" : text);
 	}
 }
 
@@ -208,7 +210,7 @@ static const char *const understood[] = {
 	[TYPE_SIZE] = "a size is a number of bytes, or with K, M, G or T, from 1M to 64T",
 	[TYPE_FORMAT] = "a format is text or json",
 	[TYPE_ACTION] = "an action is report or abort-owner-core",
-	[TYPE_SIGNAL] = "a signal is SIGURG, none or always",
+	[TYPE_SIGNAL] = "a signal is SIGURG (or 23), none or always; others end who does not know them",
 };
 
 static void complain(struct variable *var)

@@ -24,6 +24,7 @@ enum unwind_end {
 	UNWIND_TOO_MANY,     /* there is no more room */
 	UNWIND_BUSY,	     /* the unwinder is in use, or was when this process was forked */
 	UNWIND_NO_UNWINDER,  /* libunwind is not to be had: frame pointers were followed */
+	UNWIND_NO_MAPPINGS,  /* what lies where in the process may not be read */
 	UNWIND_ENDS,
 };
 

@@ -145,8 +145,8 @@ static int play_milliseconds(void)
 
 static int play_signal(void)
 {
-	static char *const bad[] = { "FONDUE_SIGNAL=URG", "FONDUE_SIGNAL=23", "FONDUE_SIGNAL=0",
-		"FONDUE_SIGNAL=10", "FONDUE_SIGNAL=none " };
+	static char *const bad[] = { "FONDUE_SIGNAL=URG", "FONDUE_SIGNAL=0", "FONDUE_SIGNAL=10",
+		"FONDUE_SIGNAL=SIGUSR1", "FONDUE_SIGNAL=none " };
 
 	said_start();
 	log_start();
@@ -157,6 +157,9 @@ static int play_signal(void)
 	load(ENVIRONMENT("FONDUE_SIGNAL=none"));
 	must(config.signal == CONFIG_SIGNAL_NONE);
 	load(ENVIRONMENT("FONDUE_SIGNAL=SIGURG"));
+	must(config.signal == CONFIG_SIGNAL_URG);
+	load(ENVIRONMENT("FONDUE_SIGNAL=none"));
+	load(ENVIRONMENT("FONDUE_SIGNAL=23"));
 	must(config.signal == CONFIG_SIGNAL_URG);
 	load(ENVIRONMENT("FONDUE_SIGNAL=always"));
 	must(config.signal == CONFIG_SIGNAL_ALWAYS);
