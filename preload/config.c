@@ -201,6 +201,8 @@ void config_load(char *const *envp, bool secure)
 		set(&variables[i], text);
 	}
 	log_set_file(config.log);
+	if (config.report_format == REPORT_FORMAT_JSON)
+		log_as_json();
 }
 
 static const char *const understood[] = {

@@ -22,6 +22,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "text.h"
 
 /* How long a full pipe or a stopped terminal may hold us up before the line is dropped. */
 #define WRITE_WAIT_MS 100
@@ -261,20 +262,61 @@ static void leave(const char *text, size_t len)
 		(void)sys_call(SYS_close, fd);
 }
 
+static bool is_json;
+
+void log_as_json(void)
+{
+	is_json = true;
+}
+
+/* To half its length; not inside a character. */
+static void cut(char *words)
+{
+	size_t len = text_length(words) / 2;
+
+	while (len && ((unsigned char)words[len] & 0xc0) == 0x80)
+		len--;
+	words[len] = '\0';
+}
+
+/* An object is whole or of no use: words that it has no room for are cut. */
+static void say_object(char *words)
+{
+	char bytes[LOG_LINE_MAX + 256]; /* not more: the stack may be a small one */
+	struct log_text text = { .bytes = bytes, .max = sizeof(bytes) };
+
+	for (;; cut(words)) {
+		text.len = 0;
+		log_add(&text, "{\"v\":1,\"ev\":\"message\",\"pid\":%d,\"text\":",
+			(int)sys_call(SYS_getpid));
+		log_add_quoted(&text, words);
+		log_add(&text, "}");
+		log_end_line(&text);
+		if (text.bytes[text.len - 1] == '\n')
+			break;
+	}
+	log_say(&text);
+}
+
 void log_line(const char *format, ...)
 {
 	char text[LOG_LINE_MAX];
 	struct line line = { .text = text, .max = sizeof(text) - 1 };
+	size_t start;
 	va_list args;
 
 	put_string(&line, "fondue[");
 	put_signed(&line, sys_call(SYS_getpid));
 	put_string(&line, "]: ");
+	start = line.len;
 	va_start(args, format);
 	put_format(&line, format, args);
 	va_end(args);
-	text[line.len++] = '\n'; /* `max` has kept room for it */
-	leave(text, line.len);
+	text[line.len] = is_json ? '\0' : '\n'; /* `max` has kept room for it */
+	if (is_json)
+		say_object(text + start);
+	else
+		leave(text, line.len + 1);
 }
 
 void log_begin(struct log_text *text)
@@ -300,6 +342,24 @@ void log_end_line(struct log_text *text)
 {
 	if (text->len < text->max)
 		text->bytes[text->len++] = '\n';
+}
+
+void log_add_quoted(struct log_text *text, const char *value)
+{
+	static const char digits[] = "0123456789abcdef";
+	bool is_utf8 = text_is_utf8(value);
+
+	log_add(text, "\"");
+	for (; *value; value++) {
+		unsigned char c = *value;
+		char escaped[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15], '\0' };
+		char plain[] = { (char)c, '\0' };
+		bool is_plain = c >= 0x80 ? is_utf8 :
+					    c >= ' ' && c != 0x7f && c != '"' && c != '\\';
+
+		log_add(text, "%s", is_plain ? plain : escaped);
+	}
+	log_add(text, "\"");
 }
 
 void log_say(const struct log_text *text)

@@ -12,6 +12,9 @@ void log_start(void);
 /* Where messages go from now on; NULL: standard error. @path must stay valid. */
 void log_set_file(const char *path);
 
+/* Lines are objects from now on: {"v":1,"ev":"message","pid":PID,"text":"..."} */
+void log_as_json(void);
+
 /*
  * log_line() - say one line: "fondue[PID]: ..." and a newline, in one write
  *
@@ -39,6 +42,8 @@ struct log_text {
 void log_begin(struct log_text *text);
 void log_add(struct log_text *text, const char *format, ...) FONDUE_PRINTF(2, 3);
 void log_end_line(struct log_text *text);
+/* As a string of JSON. What is no UTF-8, which a file name may be, has its bytes as code points. */
+void log_add_quoted(struct log_text *text, const char *value);
 void log_say(const struct log_text *text);
 
 /*

@@ -4,8 +4,7 @@
  *
  * For log collectors, and for `fondue report`, which makes lines of source of it wherever the
  * programs are. So each address comes with its object, the object's build-id and the offset
- * in its file. Keys do not change their meaning as long as "v" is 1; new ones may come. A
- * string that is no UTF-8, which a file name may be, has its bytes as code points.
+ * in its file. Keys do not change their meaning as long as "v" is 1; new ones may come.
  */
 #include "report.h"
 #include "text.h"
@@ -27,22 +26,8 @@ static void add_key(struct log_text *text, const char *key)
 
 static void add_string(struct log_text *text, const char *key, const char *value)
 {
-	static const char digits[] = "0123456789abcdef";
-
-	bool is_utf8 = text_is_utf8(value);
-
 	add_key(text, key);
-	log_add(text, "\"");
-	for (; *value; value++) {
-		unsigned char c = *value;
-		char escaped[] = { '\\', 'u', '0', '0', digits[c >> 4], digits[c & 15], '\0' };
-		char plain[] = { (char)c, '\0' };
-		bool is_plain = c >= 0x80 ? is_utf8 :
-					    c >= ' ' && c != 0x7f && c != '"' && c != '\\';
-
-		log_add(text, "%s", is_plain ? plain : escaped);
-	}
-	log_add(text, "\"");
+	log_add_quoted(text, value);
 }
 
 static void add_number(struct log_text *text, const char *key, uint64_t value)

@@ -57,7 +57,7 @@ static json_t *parse(const char *text, size_t length)
 static bool is_known(const json_t *record)
 {
 	static const char *const events[] = { "hold", "deadlock", "over", "death", "order",
-		"self", "long" };
+		"self", "long", "message" };
 	const char *event = record_text(record, "ev");
 	uint64_t version;
 

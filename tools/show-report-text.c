@@ -263,6 +263,17 @@ static void show_long(const json_t *record)
 	show_report_stack(record, NULL);
 }
 
+static void show_message(const json_t *record)
+{
+	const char *text = record_text(record, "text");
+	uint64_t pid;
+
+	if (record_number(record, "pid", &pid))
+		printf("process %" PRIu64 ": ", pid);
+	say_to(stdout, text ? text : "");
+	putchar('\n');
+}
+
 static const struct {
 	const char *event;
 	void (*show)(const json_t *record);
@@ -274,6 +285,7 @@ static const struct {
 	{ "order", show_order },
 	{ "self", show_self },
 	{ "long", show_long },
+	{ "message", show_message },
 };
 
 void show_report_text(const json_t *record)

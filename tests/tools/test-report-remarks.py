@@ -90,4 +90,20 @@ def remarks(shop):
                  for part in shown), shown)
 
 
+@check
+def other_messages(shop):
+    path = shop.program("messages", "#include <fondue/fondue.h>\n"
+                        "FONDUE_SHARED int hits;\nint main(void) { return hits; }\n")
+    ran = run([path], env=dict(os.environ, LD_PRELOAD=shop.args.library,
+                               FONDUE_REPORT_FORMAT="json", FONDUE_HOLD_MS="soon \"\\"))
+    message = json.loads(ran.stderr)
+    test("any other message is an object, too", message["ev"] == "message"
+         and "FONDUE_HOLD_MS is ignored" in message["text"], ran.stderr)
+    with open(shop.path("said"), "w") as file:
+        file.write(ran.stderr)
+    shown = shop.fondue("report", shop.path("said"))
+    test("fondue report shows its words", shown.stdout == f"process {message['pid']}: "
+         f"{message['text']}\n" and not shown.stderr, shown)
+
+
 sys.exit(main(__doc__))

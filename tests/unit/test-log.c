@@ -513,6 +513,44 @@ static int play_refused(void)
 	return CHILD_GOOD;
 }
 
+/* The members before the text, and what ends it. */
+static bool says_object(const char *text)
+{
+	static char expected[LOG_LINE_MAX * 2];
+
+	snprintf(expected, sizeof(expected),
+		"{\"v\":1,\"ev\":\"message\",\"pid\":%d,\"text\":\"%s\"}\n", (int)getpid(), text);
+	return !strcmp(said(), expected);
+}
+
+static int play_object(void)
+{
+	static char words[LOG_LINE_MAX];
+	const char *last;
+
+	said_start();
+	log_start();
+	log_as_json();
+	errno = EXDEV;
+	log_line("a %s and a %d", "\"\\", 5);
+	must(says_object("a \\u0022\\u005c and a 5") && errno == EXDEV);
+	log_line("%s", "gr\303\274n");
+	must(says_object("gr\303\274n"));
+	log_line("%s", "gr\374n");
+	must(says_object("gr\\u00fcn"));
+	/* what is too long is cut, never inside a character, and ends as an object does */
+	memset(words, '"', sizeof(words) - 1);
+	log_line("%s", words);
+	last = said();
+	must(*last == '{' && strlen(last) > 200 && !strcmp(last + strlen(last) - 9, "\\u0022\"}\n"));
+	for (unsigned i = 0; i < sizeof(words) - 2; i += 2)
+		memcpy(words + i, "\303\274", 2);
+	log_line("%s", words);
+	last = said();
+	must(!strstr(last, "\\u00") && !strcmp(last + strlen(last) - 3, "\"}\n"));
+	return CHILD_GOOD;
+}
+
 int main(void)
 {
 	scratch_make();
@@ -537,6 +575,7 @@ int main(void)
 	test_play("a log that cannot be opened: standard error", play_unopenable);
 	test_play("no descriptor left for the log: standard error", play_no_descriptors);
 	test_play("refused system calls lose lines at most", play_refused);
+	test_play("as JSON each line is one object, whatever it says", play_object);
 	scratch_remove();
 	return tap_done();
 }
