@@ -4,7 +4,9 @@
  */
 #pragma once
 
-#include "unwind.h"
+#include "snapshot.h"
+#include "step.h"
+#include "target.h"
 
 /*
  * chain_steps() - as unwind_steps(), without an unwinder

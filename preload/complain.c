@@ -52,20 +52,13 @@ struct work {
 	_Alignas(16) char stack[STACK_SIZE];
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = text_last(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static void add_frame(struct log_text *text, const struct frame *frame)
 {
 	if (frame->symbol)
 		log_add(text, "%s+0x%lx (%s)", frame->symbol,
-			(unsigned long)frame->symbol_offset, base_name(frame->binary->path));
+			(unsigned long)frame->symbol_offset, text_base_name(frame->binary->path));
 	else if (frame->binary)
-		log_add(text, "%s+0x%lx", base_name(frame->binary->path),
+		log_add(text, "%s+0x%lx", text_base_name(frame->binary->path),
 			(unsigned long)frame->offset);
 	else
 		log_add(text, "0x%lx", (unsigned long)frame->step.pc);
@@ -96,9 +89,9 @@ static void add_place(struct log_text *text, uintptr_t pc)
 	log_add(text, "; at ");
 	if (*place.name.text)
 		log_add(text, "%s+0x%lx (%s)", place.name.text,
-			(unsigned long)place.name_offset, base_name(place.binary->path));
+			(unsigned long)place.name_offset, text_base_name(place.binary->path));
 	else if (place.binary)
-		log_add(text, "%s+0x%lx", base_name(place.binary->path),
+		log_add(text, "%s+0x%lx", text_base_name(place.binary->path),
 			(unsigned long)place.offset);
 	else
 		log_add(text, "0x%lx", (unsigned long)pc);

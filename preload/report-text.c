@@ -10,13 +10,6 @@
 #include "report.h"
 #include "text.h"
 
-static const char *base_name(const char *path)
-{
-	const char *slash = text_last(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* "4.2 s" */
 static void add_time(struct log_text *text, uint64_t ns)
 {
@@ -42,12 +35,12 @@ static void add_lock(struct log_text *text, const struct lock_fact *lock)
 	if (*lock->place.name.text) {
 		log_add(text, "%s", lock->place.name.text);
 		add_offset(text, lock->place.name_offset);
-		log_add(text, " (%s)", base_name(binary->path));
+		log_add(text, " (%s)", text_base_name(binary->path));
 		return;
 	}
 	log_add(text, "at 0x%lx", (unsigned long)lock->lock);
 	if (binary)
-		log_add(text, " (%s+0x%lx)", base_name(binary->path),
+		log_add(text, " (%s+0x%lx)", text_base_name(binary->path),
 			(unsigned long)lock->place.offset);
 }
 
@@ -57,9 +50,9 @@ static void add_code(struct log_text *text, const struct binary *binary, uintptr
 {
 	if (symbol)
 		log_add(text, "%s+0x%lx (%s)", symbol, (unsigned long)symbol_offset,
-			base_name(binary->path));
+			text_base_name(binary->path));
 	else if (binary)
-		log_add(text, "%s+0x%lx", base_name(binary->path), (unsigned long)offset);
+		log_add(text, "%s+0x%lx", text_base_name(binary->path), (unsigned long)offset);
 	else
 		log_add(text, "0x%lx", (unsigned long)offset);
 }
@@ -123,7 +116,7 @@ static void add_end(struct log_text *text, const struct backtrace *stack)
 		return;
 	else if (stack->where)
 		log_add(text, "    ... ends here: %s (%s)", backtrace_end_text(stack->end),
-			base_name(stack->where->path));
+			text_base_name(stack->where->path));
 	else
 		log_add(text, "    ... ends here: %s", backtrace_end_text(stack->end));
 	log_end_line(text);

@@ -62,6 +62,14 @@ static inline const char *text_last(const char *text, char c)
 	return found;
 }
 
+/* A path's last part. */
+static inline const char *text_base_name(const char *path)
+{
+	const char *slash = text_last(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Bytes that follow the first one of a character of UTF-8; 4: it is no first one. */
 static inline unsigned text_follow(unsigned char first)
 {

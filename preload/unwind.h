@@ -13,6 +13,7 @@
 
 #include "binary.h"
 #include "snapshot.h"
+#include "step.h"
 
 enum unwind_end {
 	UNWIND_COMPLETE,     /* at the start of the program, or of the thread */
@@ -27,19 +28,6 @@ enum unwind_end {
 	UNWIND_NO_MAPPINGS,  /* what lies where in the process may not be read */
 	UNWIND_ENDS,
 };
-
-struct step {
-	uintptr_t pc, sp;
-	bool is_exact;	/* pc is where the thread was; otherwise where a call returns to */
-	bool is_signal; /* the kernel called a handler here */
-	bool is_guess;	/* found by the frame pointer, say: likely, but not certain */
-};
-
-/* An address to be looked up: in a call, not behind it, where another function may begin. */
-static inline uintptr_t step_place(const struct step *step)
-{
-	return step->is_exact ? step->pc : step->pc - 1;
-}
 
 /*
  * unwind_start() - load the unwinder

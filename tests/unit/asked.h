@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "../integration/filter.h"
 #include "answer.h"
 #include "ask.h"
 #include "config.h"
@@ -70,6 +71,24 @@ static inline void become_owner(void)
 	identity_get();
 	atomic_store(&board->tid, syscall(SYS_gettid));
 	atomic_store(&board->number, identity_mine()->number);
+}
+
+/* No more than an owner. */
+static inline void owner_simple(void)
+{
+	become_owner();
+	spin();
+}
+
+/* In a sandbox that answers with @error to who wants to copy memory. */
+static inline void owner_in_sandbox(int error, void (*own)(void))
+{
+	struct rule rules[] = { { SYS_process_vm_readv, error, 0, 0, 0 }, { 0 } };
+
+	become_owner();
+	if (!filter_install(rules))
+		_exit(50);
+	own();
 }
 
 /* "Here I take a lock", and what follows. */
