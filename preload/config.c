@@ -44,6 +44,7 @@ static struct variable {
 	{ "FONDUE_HOLD_CHECK", TYPE_SWITCH, false, &config.hold_check, false },
 	{ "FONDUE_SIGNAL", TYPE_SIGNAL, false, &config.signal, false },
 	{ "FONDUE_HEAP_SIZE", TYPE_SIZE, true, &config.heap_size, false },
+	{ "FONDUE_PLAN", TYPE_PATH, false, &config.plan, false },
 };
 
 /* As getenv(), on an environment that libc may not know yet. */

@@ -15,6 +15,7 @@ struct config {
 	unsigned hold_action;	/* FONDUE_HOLD_ACTION: enum hold_action */
 	unsigned report_format; /* FONDUE_REPORT_FORMAT: enum report_format */
 	const char *report_dir; /* FONDUE_REPORT_DIR: where records of reports go; NULL: nowhere */
+	const char *plan; /* FONDUE_PLAN: files, with ':' in between; NULL: none */
 	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
 	bool hold_check;  /* FONDUE_HOLD_CHECK: who releases a lock looks how long it held it */
 	unsigned signal;	/* FONDUE_SIGNAL: enum config_signal */

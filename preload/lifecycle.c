@@ -21,6 +21,7 @@
 #include "log.h"
 #include "modules.h"
 #include "overdue.h"
+#include "plans.h"
 #include "relock.h"
 #include "thread-state.h"
 #include "watch.h"
@@ -53,8 +54,22 @@ static const struct fondue_runtime *audit_as_configured(const struct fondue_runt
 	return audit_start(runtime);
 }
 
+/* Return: how many objects were refused. */
+static unsigned share_annotated(bool late)
+{
+	if (!adopt_is_wanted())
+		return 0;
+	if (late && !thread_is_alone())
+		adopt_refuse_all(REASON_THREADS);
+	else if (!modules_are_the_programs())
+		adopt_refuse_all(REASON_NAMESPACE);
+	return adopt_new_objects();
+}
+
 void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bool late)
 {
+	unsigned refused;
+
 	log_start();
 	config_load(envp, getauxval(AT_SECURE) != 0);
 	family_start(late);
@@ -63,13 +78,9 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	relock_start();
 	watch_start(); /* libraries with locks may come later */
 	complain_start();
-	if (!adopt_is_wanted())
-		return;
-	if (late && !thread_is_alone())
-		adopt_refuse_all(REASON_THREADS);
-	else if (!modules_are_the_programs())
-		adopt_refuse_all(REASON_NAMESPACE);
-	if (adopt_new_objects() && config.strict) {
+	refused = share_annotated(late);
+	refused += plans_apply(late ? "its object has begun to run" : NULL);
+	if (refused && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);
 	}

@@ -195,6 +195,38 @@ bool module_has_heap(const struct module *module)
 	return has_note(module, note_tells_heap);
 }
 
+/* Every multiple of 4 is tried: what sizes in between say misleads (see note.h). */
+static const uint8_t *find_build_id(const uint8_t *bytes, size_t size, uint32_t *ret_size)
+{
+	for (size_t pos = 0; pos + sizeof(ElfW(Nhdr)) + 4 <= size; pos += 4) {
+		const ElfW(Nhdr) *note = (const void *)(bytes + pos);
+		const uint8_t *name = (const void *)(note + 1);
+
+		if (note->n_type != NT_GNU_BUILD_ID || note->n_namesz != 4 || !note->n_descsz ||
+			note->n_descsz > size - pos - sizeof(*note) - 4 || name[0] != 'G' ||
+			name[1] != 'N' || name[2] != 'U' || name[3])
+			continue;
+		*ret_size = note->n_descsz;
+		return name + 4;
+	}
+	return NULL;
+}
+
+const uint8_t *module_build_id(const struct module *module, uint32_t *ret_size)
+{
+	for (unsigned i = 0; i < module->phnum; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t start = module->base + p->p_vaddr;
+		const uint8_t *id = NULL;
+
+		if (p->p_type == PT_NOTE && is_readable(module, start, p->p_memsz))
+			id = find_build_id((const void *)start, p->p_memsz, ret_size);
+		if (id)
+			return id;
+	}
+	return NULL;
+}
+
 uint64_t module_dynamic_value(const struct module *module, int64_t tag)
 {
 	for (const ElfW(Dyn) *d = module->dynamic; d && d->d_tag != DT_NULL; d++)

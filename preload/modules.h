@@ -52,6 +52,9 @@ bool module_has_locks(const struct module *module);
 /* ... with <fondue/heap.h>? */
 bool module_has_heap(const struct module *module);
 
+/* The build-id of @module, in its memory, or NULL. */
+const uint8_t *module_build_id(const struct module *module, uint32_t *ret_size);
+
 /* Value of a dynamic entry, 0 when absent; of those that are addresses, made absolute. */
 uint64_t module_dynamic_value(const struct module *module, int64_t tag);
 const void *module_dynamic_pointer(const struct module *module, int64_t tag);

@@ -10,52 +10,8 @@
  * library's own GOT slots and pointers by value.
  */
 #include "symbols.h"
+#include "relocations.h"
 #include "text.h"
-
-#if defined(__x86_64__)
-#define R_COPY	   R_X86_64_COPY
-#define R_GOT_SLOT R_X86_64_GLOB_DAT
-#define R_WORD     R_X86_64_64
-#elif defined(__aarch64__)
-#define R_COPY	   R_AARCH64_COPY
-#define R_GOT_SLOT R_AARCH64_GLOB_DAT
-#define R_WORD     R_AARCH64_ABS64
-#elif defined(__riscv)
-#define R_COPY	   R_RISCV_COPY
-#define R_GOT_SLOT R_RISCV_64
-#define R_WORD     R_RISCV_64
-#elif defined(__powerpc64__)
-#define R_COPY	   R_PPC64_COPY
-#define R_GOT_SLOT R_PPC64_GLOB_DAT
-#define R_WORD     R_PPC64_ADDR64
-#elif defined(__s390x__)
-#define R_COPY	   R_390_COPY
-#define R_GOT_SLOT R_390_GLOB_DAT
-#define R_WORD     R_390_64
-#else
-#error "name this target's COPY and GOT relocations"
-#endif
-
-/* All of these use relocations with addends (DT_RELA) only. */
-struct relocations {
-	const ElfW(Rela) *first;
-	size_t count;
-	const ElfW(Sym) *symbols;
-	const char *names;
-};
-
-static struct relocations relocations_of(const struct module *module)
-{
-	struct relocations r = {
-		.first = module_dynamic_pointer(module, DT_RELA),
-		.symbols = module_dynamic_pointer(module, DT_SYMTAB),
-		.names = module_dynamic_pointer(module, DT_STRTAB),
-	};
-
-	if (r.first && r.symbols && r.names)
-		r.count = module_dynamic_value(module, DT_RELASZ) / sizeof(*r.first);
-	return r;
-}
 
 struct check {
 	const struct module *library;
@@ -63,35 +19,10 @@ struct check {
 	bool (*is_shared)(uintptr_t address);
 };
 
-/* Number of dynamic symbols: only the hash tables know it. */
-static size_t symbol_count(const struct module *module)
-{
-	const uint32_t *hash = module_dynamic_pointer(module, DT_HASH);
-	const uint32_t *gnu = module_dynamic_pointer(module, DT_GNU_HASH);
-	const uint32_t *buckets, *chains;
-	uint32_t last = 0;
-
-	if (hash && !gnu)
-		return hash[1];
-	if (!gnu)
-		return 0;
-	/* header: buckets, first hashed symbol, Bloom words (of a pointer each), shift */
-	buckets = gnu + 4 + gnu[2] * (sizeof(uintptr_t) / sizeof(*gnu));
-	chains = buckets + gnu[0];
-	for (uint32_t i = 0; i < gnu[0]; i++)
-		if (buckets[i] > last)
-			last = buckets[i];
-	if (last < gnu[1])
-		return gnu[1];
-	while (!(chains[last - gnu[1]] & 1)) /* the last of a chain has its low bit set */
-		last++;
-	return last + 1;
-}
-
 static bool defines_shared(const struct check *check, const char *name)
 {
 	struct relocations r = relocations_of(check->library);
-	size_t count = symbol_count(check->library);
+	size_t count = relocations_count_symbols(check->library);
 
 	for (size_t i = 1; i < count; i++)
 		if (r.symbols[i].st_shndx != SHN_UNDEF &&
@@ -114,7 +45,7 @@ static int check_program(const struct module *program, void *arg)
 	struct check *check = arg;
 
 	for (size_t i = 0; i < r.count; i++) {
-		const ElfW(Sym) *symbol = &r.symbols[ELF64_R_SYM(r.first[i].r_info)];
+		const ElfW(Sym) *symbol = relocation_symbol(&r, &r.first[i]);
 
 		if (ELF64_R_TYPE(r.first[i].r_info) == R_COPY &&
 			defines_shared(check, r.names + symbol->st_name)) {
@@ -126,23 +57,18 @@ static int check_program(const struct module *program, void *arg)
 	return 1; /* only the first object is the program */
 }
 
-/* A slot of the GOT, or a pointer among the data. Nobody has had time to change either. */
-static bool holds_address(uint32_t type)
-{
-	return type == R_GOT_SLOT || type == R_WORD;
-}
-
+/* Nobody has had time to change a slot. */
 static void check_slots(struct check *check)
 {
 	const struct module *library = check->library;
 	struct relocations r = relocations_of(library);
 
 	for (size_t i = 0; i < r.count; i++) {
-		const ElfW(Sym) *symbol = &r.symbols[ELF64_R_SYM(r.first[i].r_info)];
+		const ElfW(Sym) *symbol = relocation_symbol(&r, &r.first[i]);
 		uintptr_t address = library->base + symbol->st_value;
 		uintptr_t bound;
 
-		if (!holds_address(ELF64_R_TYPE(r.first[i].r_info)) ||
+		if (!relocation_is_address(&r.first[i]) ||
 			symbol->st_shndx == SHN_UNDEF || !proof_holds(check->proof, address, address + 1))
 			continue;
 		bound = *(const uintptr_t *)(library->base + r.first[i].r_offset);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * relocations.c - the dynamic section's tables
+ *
+ * They lie in memory as the loader has used them. What they do not tell is how many symbols
+ * there are: the loader looks symbols up by hash only, and the end of the last chain is the end
+ * of the table.
+ */
+#include "relocations.h"
+
+struct relocations relocations_of(const struct module *module)
+{
+	struct relocations r = {
+		.first = module_dynamic_pointer(module, DT_RELA),
+		.symbols = module_dynamic_pointer(module, DT_SYMTAB),
+		.names = module_dynamic_pointer(module, DT_STRTAB),
+	};
+
+	if (r.first && r.symbols && r.names)
+		r.count = module_dynamic_value(module, DT_RELASZ) / sizeof(*r.first);
+	return r;
+}
+
+size_t relocations_count_symbols(const struct module *module)
+{
+	const uint32_t *hash = module_dynamic_pointer(module, DT_HASH);
+	const uint32_t *gnu = module_dynamic_pointer(module, DT_GNU_HASH);
+	const uint32_t *buckets, *chains;
+	uint32_t last = 0;
+
+	if (hash && !gnu)
+		return hash[1];
+	if (!gnu)
+		return 0;
+	/* header: buckets, first hashed symbol, Bloom words (of a pointer each), shift */
+	buckets = gnu + 4 + gnu[2] * (sizeof(uintptr_t) / sizeof(*gnu));
+	chains = buckets + gnu[0];
+	for (uint32_t i = 0; i < gnu[0]; i++)
+		if (buckets[i] > last)
+			last = buckets[i];
+	if (last < gnu[1])
+		return gnu[1];
+	while (!(chains[last - gnu[1]] & 1)) /* the last of a chain has its low bit set */
+		last++;
+	return last + 1;
+}
