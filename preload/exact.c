@@ -19,25 +19,12 @@
  * a kernel may allow to write to it and forbid to execute what was written (SELinux's execmod);
  * then the file's own pages are put back in its place.
  */
-#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "exact.h"
+#include "opened.h"
 #include "pages.h"
-#include "reach.h"
 #include "relocations.h"
-
-/* Pages that the loader has made read-only, of one object, and what they are otherwise. */
-struct region {
-	const struct module *module;
-	uintptr_t start, end;
-	int protection;
-	bool is_code;
-	uint64_t file_offset;
-};
-
-/* One for code, one for RELRO and one for symbols, of each object that uses the variables. */
-#define REGIONS_MAX 96
 
 struct job {
 	const struct plan *plan;
@@ -46,9 +33,8 @@ struct job {
 	struct span span; /* of pages that hold variables */
 	intptr_t delta;
 	size_t page_size;
-	bool writes_code; /* of the two kinds of regions the one that is being written to */
-	unsigned count;
-	struct region regions[REGIONS_MAX];
+	bool writes_code; /* of code and data the one that is being written to */
+	struct opened opened;
 };
 
 /* Something at an address of an object is to change. Return: go on? */
@@ -94,29 +80,6 @@ static uintptr_t place_of(const struct job *job, uintptr_t address)
 	return variable_at(job, address) ? address + job->delta : address;
 }
 
-static bool is_in(const ElfW(Phdr) *p, uintptr_t base, uintptr_t address, size_t size)
-{
-	uintptr_t offset = address - base - p->p_vaddr;
-
-	return offset < p->p_memsz && size <= p->p_memsz - offset;
-}
-
-/* The segment of @module that holds all of it, or NULL. */
-static const ElfW(Phdr) *segment_of(
-	const struct module *module, uint32_t type, uintptr_t address, size_t size)
-{
-	for (unsigned i = 0; i < module->phnum; i++)
-		if (module->phdr[i].p_type == type &&
-			is_in(&module->phdr[i], module->base, address, size))
-			return &module->phdr[i];
-	return NULL;
-}
-
-static bool is_code(const ElfW(Phdr) *p)
-{
-	return p && (p->p_flags & PF_X) && !(p->p_flags & PF_W);
-}
-
 /* Before anything changes */
 
 static bool check_variables(struct job *job)
@@ -124,10 +87,10 @@ static bool check_variables(struct job *job)
 	for (uint32_t i = 0; i < job->plan->header->variables; i++) {
 		const struct plan_variable *v = &job->plan->variables[i];
 		uintptr_t start = job->module->base + v->address;
-		const ElfW(Phdr) *load = segment_of(job->module, PT_LOAD, start, v->size);
+		const ElfW(Phdr) *load = module_segment(job->module, PT_LOAD, start, v->size);
 
 		if (!load || !(load->p_flags & PF_W) || (load->p_flags & PF_X) ||
-			segment_of(job->module, PT_GNU_RELRO, start, 1))
+			module_segment(job->module, PT_GNU_RELRO, start, 1))
 			return refuse(job, "a variable lies outside of the object's data (0x%lx)",
 				"make the plan again, with fondue plan", v->address);
 		span_add(&job->span, align_down(start, job->page_size),
@@ -147,7 +110,7 @@ static bool check_references(struct job *job)
 		const struct plan_reference *r = &job->plan->references[i];
 		uintptr_t at = job->module->base + r->at;
 
-		if (!is_code(segment_of(job->module, PT_LOAD, at, sizeof(int32_t))) ||
+		if (!segment_is_code(module_segment(job->module, PT_LOAD, at, sizeof(int32_t))) ||
 			((const struct displacement *)at)->value != r->displacement)
 			return refuse_text(job, r->at);
 		span_reach(&job->span, r->displacement);
@@ -160,7 +123,7 @@ static bool check_pointers(struct job *job)
 	for (uint32_t i = 0; i < job->plan->header->pointers; i++) {
 		const struct plan_pointer *p = &job->plan->pointers[i];
 		uintptr_t at = job->module->base + p->at;
-		const ElfW(Phdr) *load = segment_of(job->module, PT_LOAD, at, sizeof(uintptr_t));
+		const ElfW(Phdr) *load = module_segment(job->module, PT_LOAD, at, sizeof(uintptr_t));
 
 		if (!load || !(load->p_flags & PF_W) || !is_aligned(at, sizeof(uintptr_t)) ||
 			*(const uintptr_t *)at != job->module->base + p->value)
@@ -288,145 +251,32 @@ static bool visit_all(struct job *job, visit *act)
 	       visit_symbols(job, act);
 }
 
-/* Opening and closing pages */
-
-/* What the loader has left a page as, which may be less than its segment says. */
-static bool find_region(const struct job *job, const struct module *module, uintptr_t address,
-	size_t size, struct region *ret)
-{
-	const ElfW(Phdr) *load = segment_of(module, PT_LOAD, address, size);
-	const ElfW(Phdr) *relro = segment_of(module, PT_GNU_RELRO, address, size);
-	const ElfW(Phdr) *p = relro ? relro : load;
-
-	if (!p)
-		return false;
-	*ret = (struct region){ .module = module,
-		.start = align_down(module->base + p->p_vaddr, job->page_size),
-		.end = align_down(module->base + p->p_vaddr + p->p_memsz +
-					  (relro ? 0 : job->page_size - 1),
-			job->page_size),
-		.protection = (p->p_flags & PF_R ? PROT_READ : 0) |
-			      (!relro && p->p_flags & PF_W ? PROT_WRITE : 0) |
-			      (p->p_flags & PF_X ? PROT_EXEC : 0),
-		.is_code = is_code(p),
-		.file_offset = align_down(p->p_offset, job->page_size) };
-	/* of RELRO's last page, which it need not fill, the loader has left the rest writable */
-	if (relro && address >= ret->end)
-		ret->protection = PROT_READ | PROT_WRITE;
-	return true;
-}
-
-static bool is_open(const struct job *job, uintptr_t address)
-{
-	for (unsigned i = 0; i < job->count; i++)
-		if (address - job->regions[i].start <
-			job->regions[i].end - job->regions[i].start)
-			return true;
-	return false;
-}
-
+/* Before the first change: what cannot be opened is refused. */
 static bool open_page(
 	struct job *job, const struct module *module, uintptr_t address, size_t size)
 {
-	struct region region;
 	long error;
 
-	if (variable_at(job, address) || is_open(job, address))
+	if (variable_at(job, address))
 		return true;
-	if (!find_region(job, module, address, size, &region))
+	error = opened_add(&job->opened, module, address, size);
+	if (error == -ENOENT)
 		return refuse(job, "something at 0x%lx refers to a variable, outside of any object",
 			"annotate the variable instead", address);
-	if (region.protection & PROT_WRITE)
-		return true;
-	if (job->count == REGIONS_MAX)
-		return refuse(job, "more than %lu objects use its variables",
-			"annotate them instead", REGIONS_MAX);
-	error = sys_call(SYS_mprotect, region.start, region.end - region.start,
-		PROT_READ | PROT_WRITE);
+	if (error == -E2BIG)
+		return refuse(job, "too many objects use its variables", "annotate them instead", 0);
 	if (error)
 		return refuse(job, "its object's pages may not be written to (error %lu)",
 			"allow mprotect in the sandbox's policy", -error);
-	job->regions[job->count++] = region;
 	return true;
-}
-
-static long close_region(const struct region *region)
-{
-	return sys_call(SYS_mprotect, region->start, region->end - region->start,
-		region->protection);
-}
-
-static const char *file_of(const struct module *module)
-{
-	return module->is_program ? "/proc/self/exe" : module->name;
-}
-
-/* The code as it is in the file, in the place of what may not be executed. */
-static bool put_back(const struct region *region)
-{
-	long fd = sys_call(SYS_openat, AT_FDCWD, file_of(region->module), O_RDONLY | O_CLOEXEC);
-	long at;
-
-	if (fd < 0)
-		return false;
-	at = sys_call(SYS_mmap, region->start, region->end - region->start, region->protection,
-		MAP_PRIVATE | MAP_FIXED, fd, region->file_offset);
-	(void)sys_call(SYS_close, fd);
-	return !sys_failed(at);
-}
-
-/* Changed code that cannot be executed, nor put back: it would end with a fault, somewhere. */
-static bool put_back_code(struct job *job, long error)
-{
-	for (unsigned i = 0; i < job->count; i++)
-		if (job->regions[i].is_code && !put_back(&job->regions[i]))
-			_exit(127);
-	return refuse(job, "the kernel does not let changed code be executed (error %lu)",
-		"allow execmod in the machine's policy, or annotate the variables instead",
-		-error);
-}
-
-static bool close_code(struct job *job)
-{
-	for (unsigned i = 0; i < job->count; i++) {
-		long error = job->regions[i].is_code ? close_region(&job->regions[i]) : 0;
-
-		if (error)
-			return put_back_code(job, error);
-	}
-	return true;
-}
-
-/* To take rights away is always allowed. */
-static void close_data(struct job *job)
-{
-	for (unsigned i = 0; i < job->count; i++)
-		if (!job->regions[i].is_code)
-			(void)close_region(&job->regions[i]);
-}
-
-/* Nothing has been written: as they were. */
-static void close_all(struct job *job)
-{
-	for (unsigned i = 0; i < job->count; i++)
-		(void)close_region(&job->regions[i]);
 }
 
 /* Changing */
 
-static bool is_of_code(const struct job *job, uintptr_t address)
-{
-	for (unsigned i = 0; i < job->count; i++)
-		if (address - job->regions[i].start <
-			job->regions[i].end - job->regions[i].start)
-			return job->regions[i].is_code;
-	return false;
-}
-
 static bool change(struct job *job, const struct module *module, uintptr_t address, size_t size)
 {
 	(void)module;
-	if (is_of_code(job, address) != job->writes_code)
+	if (opened_is_code(&job->opened, address) != job->writes_code)
 		return true;
 	address = place_of(job, address);
 	if (size == sizeof(int32_t))
@@ -439,7 +289,7 @@ static bool change(struct job *job, const struct module *module, uintptr_t addre
 /* Up to here the file has filled the page, or nobody has. */
 static uint64_t file_end(const struct job *job, uintptr_t start)
 {
-	const ElfW(Phdr) *load = segment_of(job->module, PT_LOAD, start, 1);
+	const ElfW(Phdr) *load = module_segment(job->module, PT_LOAD, start, 1);
 
 	return load ? job->module->base + load->p_vaddr + load->p_filesz : UINT64_MAX;
 }
@@ -482,15 +332,20 @@ static bool share_all_pages(struct job *job)
 
 static bool change_all(struct job *job)
 {
+	long error;
+
 	job->writes_code = true;
 	(void)visit_all(job, change);
-	if (!close_code(job)) {
-		close_data(job);
-		return false;
+	error = opened_close_code(&job->opened);
+	if (error) {
+		opened_close_data(&job->opened);
+		return refuse(job, "the kernel does not let changed code be executed (error %lu)",
+			"allow execmod in the machine's policy, or annotate the variables instead",
+			-error);
 	}
 	job->writes_code = false;
 	(void)visit_all(job, change);
-	close_data(job);
+	opened_close_data(&job->opened);
 	return true;
 }
 
@@ -500,27 +355,28 @@ static bool carry_out(struct job *job)
 		return false;
 	if (visit_all(job, open_page))
 		return change_all(job);
-	close_all(job);
+	opened_close_unchanged(&job->opened);
 	return false;
 }
 
-bool exact_share(const struct plan *plan, const struct module *module, intptr_t *ret_delta,
+bool exact_share(const struct plan *plan, const struct module *module, struct exact *ret,
 	struct plan_refusal *ret_refusal)
 {
 	struct job job = { .plan = plan, .module = module, .refusal = ret_refusal,
 		.page_size = getpagesize() };
 
+	opened_begin(&job.opened, job.page_size);
 	span_begin(&job.span);
 	if (!check_variables(&job) || !check_references(&job) || !check_pointers(&job) ||
 		!check_binding(&job))
 		return false;
 	if (!span_reserve(&job.span, module, &job.delta))
-		return refuse(&job, "there is no room for them near its object", 
+		return refuse(&job, "there is no room for them near its object",
 			"annotate the variables instead", 0);
 	if (!carry_out(&job)) {
 		span_release(&job.span, job.delta);
 		return false;
 	}
-	*ret_delta = job.delta;
+	*ret = (struct exact){ .span = job.span, .delta = job.delta };
 	return true;
 }

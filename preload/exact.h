@@ -6,6 +6,7 @@
 
 #include "modules.h"
 #include "plan-file.h"
+#include "reach.h"
 
 /*
  * exact_share() - share the variables that @plan names, all or none
@@ -13,9 +14,13 @@
  * run, nor a signal handler
  *
  * The variables are copied into MAP_SHARED pages not far away, and every reference changes by
- * the distance, *ret_delta. The old pages stay private, and nothing refers to the bytes there.
+ * the distance, ret->delta. The old pages stay private, and nothing refers to the bytes there.
  * All protections are as before afterwards.
  * Return: false with *ret_refusal set, and everything as before.
  */
-bool exact_share(const struct plan *plan, const struct module *module, intptr_t *ret_delta,
+struct exact {
+	struct span span;
+	intptr_t delta; /* from the old place to the new one */
+};
+bool exact_share(const struct plan *plan, const struct module *module, struct exact *ret,
 	struct plan_refusal *ret_refusal);

@@ -33,6 +33,7 @@
  */
 static void before_fork(void)
 {
+	plans_before_fork();
 	adopt_hold();
 	family_forks();
 }

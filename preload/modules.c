@@ -195,6 +195,19 @@ bool module_has_heap(const struct module *module)
 	return has_note(module, note_tells_heap);
 }
 
+const ElfW(Phdr) *module_segment(
+	const struct module *module, uint32_t type, uintptr_t address, size_t size)
+{
+	for (unsigned i = 0; i < module->phnum; i++) {
+		const ElfW(Phdr) *p = &module->phdr[i];
+		uintptr_t offset = address - module->base - p->p_vaddr;
+
+		if (p->p_type == type && offset < p->p_memsz && size <= p->p_memsz - offset)
+			return p;
+	}
+	return NULL;
+}
+
 /* Every multiple of 4 is tried: what sizes in between say misleads (see note.h). */
 static const uint8_t *find_build_id(const uint8_t *bytes, size_t size, uint32_t *ret_size)
 {

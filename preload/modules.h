@@ -52,6 +52,16 @@ bool module_has_locks(const struct module *module);
 /* ... with <fondue/heap.h>? */
 bool module_has_heap(const struct module *module);
 
+/* The segment of @module of this type that holds all of [address, address + size), or NULL. */
+const ElfW(Phdr) *module_segment(
+	const struct module *module, uint32_t type, uintptr_t address, size_t size);
+
+/* May it be executed, and not be written to? @p may be NULL. */
+static inline bool segment_is_code(const ElfW(Phdr) *p)
+{
+	return p && (p->p_flags & PF_X) && !(p->p_flags & PF_W);
+}
+
 /* The build-id of @module, in its memory, or NULL. */
 const uint8_t *module_build_id(const struct module *module, uint32_t *ret_size);
 

@@ -14,3 +14,15 @@
  * (FONDUE_VERBOSE) and what is not, and why. Return: how many were refused.
  */
 unsigned plans_apply(const char *why_not);
+
+/*
+ * plans_object_arrives() - an object is about to run for the first time
+ * @code: an address in it
+ *
+ * Whose plan is there: it is carried out, unless the process has forked. Of no cost where
+ * FONDUE_PLAN names no object that is still to come.
+ */
+void plans_object_arrives(uintptr_t code);
+
+/* Objects that came by another way are told of, for now it is too late. */
+void plans_before_fork(void);

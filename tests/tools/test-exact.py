@@ -178,6 +178,84 @@ def libraries(shop):
          show(ran))
 
 
+MODULE = r"""
+int requests = 5, ready;
+static int *const to_requests = &requests;
+#ifndef BARE
+__attribute__((constructor)) static void prepare(void) { ready = requests++; }
+#endif
+void serve(void) { requests++; *to_requests += 10; ready++; }
+"""
+# "load" | "fork" | "again": when the module comes; prints what it has counted, and maps of its own.
+SERVER = r"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int shared_mappings(void)
+{
+	char line[4096]; int count = 0; FILE *maps = fopen("/proc/self/maps", "r");
+	while (fgets(line, sizeof(line), maps)) count += strstr(line, "rw-s") != NULL;
+	fclose(maps);
+	return count;
+}
+int main(int argc, char **argv)
+{
+	void *module; int before = 0;
+	if (!strcmp(argv[2], "fork") && !fork()) pause();
+	for (int i = 0; i < (strcmp(argv[2], "again") ? 1 : 20); i++) {
+		if (!(module = dlopen(argv[1], RTLD_NOW))) { puts(dlerror()); return 1; }
+		if (!i) before = shared_mappings();
+		if (!strcmp(argv[2], "again") && i < 19) dlclose(module);
+	}
+	for (int i = 0; i < 4; i++)
+		if (!fork()) { ((void (*)(void))dlsym(module, "serve"))(); _exit(0); }
+		else wait(NULL);
+	printf("%d %d, %d more\n", *(int *)dlsym(module, "requests"),
+		*(int *)dlsym(module, "ready"), shared_mappings() - before);
+	if (!strcmp(argv[2], "fork")) kill(0, 9);
+	return argc != 3;
+}
+"""
+
+
+@check
+def modules(shop):
+    if platform.machine() != "x86_64":
+        raise Skip("a plan is for x86-64 so far")
+    server = shop.program("server", SERVER.replace("<unistd.h>", "<signal.h>\n#include <unistd.h>"),
+                          "-O2", "-ldl")
+    module = shop.library_of("module.so", MODULE, "-O2", "-Wl,--build-id")
+    plan = Plan(module, ["requests"]).write(shop.path("module.plan"))
+
+    def served(how, module=module, plan=plan, **environment):
+        return with_plan(shop, [server, module, how], plan, environment=environment,
+                         start_new_session=True)
+
+    ran = served("load")
+    test("a module that comes by dlopen(): shared before its constructors run",
+         ran.stdout == "50 5, 0 more\n" and not ran.stderr, show(ran))
+    ran = served("again")
+    test("one that goes and comes again: its old place is given back",
+         ran.stdout == "50 5, 0 more\n" and not ran.stderr, show(ran))
+    ran = served("fork")
+    test("one that comes after a fork is refused", "after the process had forked" in ran.stderr,
+         show(ran))
+    ran = served("fork", FONDUE_LATE="1")
+    test("unless FONDUE_LATE says so", not ran.stderr, show(ran))
+    bare = shop.library_of("bare.so", MODULE, "-O2", "-DBARE", "-nostartfiles", "-Wl,--build-id")
+    ran = served("load", bare, Plan(bare, ["requests"]).write(shop.path("bare.plan")))
+    test("one that no start file announces stays private, which is said once",
+         ran.stdout == "5 0, 0 more\n" and "without a word" in ran.stderr
+         and ran.stderr.count("\n") == 1, show(ran))
+    again = shop.library_of("module.so", MODULE + "int more;\n", "-O2", "-Wl,--build-id")
+    ran = served("load", again)
+    test("another build of it stays private, which is said", ran.stdout == "6 5, 0 more\n"
+         and "another build" in ran.stderr and ran.stderr.count("\n") == 1, show(ran))
+
+
 @check
 def strangers(shop):
     path, plan = made(shop, "program", "-O2")
