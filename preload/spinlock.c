@@ -84,14 +84,12 @@ static bool has_to_tell(struct identity *me, const fondue_spinlock_t *lock)
 	return me->over == lock || identity_inheritance(me, lock);
 }
 
-/* Acquired: what may the fast path do from here on? */
+/* Acquired: the fast path is not to release it, which could not tell under which word. */
 static void got(struct waiter *w)
 {
-	bool is_watched = lock_wait(w->lock) != 0;
-
-	if (!w->nested && (is_watched || !w->me->is_quick || has_to_tell(w->me, w->lock)))
+	if (!w->nested)
 		identity_keep(w->me, w->lock);
-	if (is_watched && !w->owed)
+	if (lock_wait(w->lock) && !w->owed)
 		identity_cover(w->me, w->lock);
 }
 

@@ -68,6 +68,31 @@ static int play_several(void)
 	return play_waits(4);
 }
 
+/* A thread's first lock, which the runtime acquires. */
+static int work_hold_first(void)
+{
+	must(fondue_spin_lock(&board->lock) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		usleep(100);
+	return fondue_spin_unlock(&board->lock) == 0 ? CHILD_GOOD : 1;
+}
+
+static int play_first(void)
+{
+	pid_t owner = start_ready(work_hold_first), poller;
+
+	must(owner > 0);
+	poller = start(work_poll);
+	must(poller > 0 && eventually(report(1)));
+	atomic_store(&board->left, 1);
+	must(unit_wait(poller) == CHILD_GOOD);
+	atomic_store(&board->go, 1);
+	must(unit_wait(owner) == CHILD_GOOD);
+	must(count_said("released after") == 1);
+	return CHILD_GOOD;
+}
+
 /* What was seen of the one acquisition is not true of the next. */
 static int play_next(void)
 {
@@ -146,6 +171,7 @@ int main(void)
 		tap_skip_all("to be preloaded");
 	test_hold(&annotated, "waits that are shorter than the limit add up", play_one);
 	test_hold(&annotated, "those of several are one report's, too", play_several);
+	test_hold(&annotated, "so does the release of a thread's first lock end them", play_first);
 	test_hold(&annotated, "what was left of one acquisition is not the next one's", play_next);
 	test_hold(&annotated, "short holds do not add up", play_often);
 	return tap_done();
