@@ -137,8 +137,12 @@ void seen_leave(struct waiter *w, uint32_t word)
 	const struct lasting lasting = { .lock = (uintptr_t)w->lock, .word = word,
 		.since = w->seen_since, .limit_ns = w->limit };
 
-	if (w->limit && word_slot(word) && is_the_same(w, word))
-		told_leave(&lasting, w->now);
+	if (!w->limit || !word_slot(word) || !is_the_same(w, word))
+		return;
+	told_leave(&lasting, w->now);
+	/* what is left behind a release would be taken for the next acquisition of that word */
+	if (!is_the_same(w, __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST)))
+		told_take_back(lasting.lock, word);
 }
 
 /* Before its slot may be somebody else's. */

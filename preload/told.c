@@ -18,6 +18,7 @@
  * one is told when that is over: late, and not twice.
  */
 #include "told.h"
+#include "park.h"
 #include "registry.h"
 
 /* Who is at it may have died: look again so often, ns. */
@@ -86,11 +87,13 @@ static bool swap(struct place place, uint64_t *state, uint64_t next)
 	return atomic_compare_exchange_strong(&place.told->state, state, next);
 }
 
-/* Releases look here from now on. */
+/* Releases look here from now on: of those before, who waits sees the word. */
 static void begin_to_use(void)
 {
-	if (registry && !atomic_load_explicit(&registry->has_told, memory_order_relaxed))
-		atomic_store(&registry->has_told, 1);
+	if (!registry || atomic_load_explicit(&registry->has_told, memory_order_relaxed))
+		return;
+	atomic_store(&registry->has_told, 1);
+	(void)park_barrier();
 }
 
 static bool is_in_use(void)
@@ -252,13 +255,24 @@ void told_leave(const struct lasting *lasting, uint64_t now)
 	uint64_t state = load(place);
 	bool is_known;
 
+	begin_to_use();
 	do {
 		is_known = lasts(place, state);
-		if (!is_known && is_others(place, state, now))
+		/* over, and its end still to be said: nothing is to be left, nor that to be lost */
+		if (!is_known && (is_marked(place, state) || is_others(place, state, now)))
 			return;
 		leave_since(place, lasting, is_known && state & (LEFT | COUNT_MAX << COUNT_SHIFT));
 	} while (!swap(place, &state, (is_known ? state : place.mark) | LEFT));
-	begin_to_use();
+}
+
+void told_take_back(uintptr_t lock, uint32_t word)
+{
+	struct place place = place_of(lock, word);
+	uint64_t state = load(place);
+
+	while (is_marked(place, state) && !(state & (REPORTER | COUNT_MAX << COUNT_SHIFT)) &&
+		!swap(place, &state, 0))
+		;
 }
 
 bool told_resume(uintptr_t lock, uint32_t word, uint64_t *ret_since)
@@ -281,6 +295,8 @@ bool told_end(uintptr_t lock, uint32_t word)
 
 	if (!is_in_use())
 		return false;
+	/* the word is stored, then the state loaded; who waits does the reverse: one sees the other */
+	atomic_thread_fence(memory_order_seq_cst);
 	state = load(place);
 	while (lasts(place, state) &&
 		!swap(place, &state,

@@ -46,15 +46,17 @@ bool told_lasts(uintptr_t lock, uint32_t word);
 void told_forget(uintptr_t lock, uint32_t word);
 
 /*
- * told_leave(), told_resume() - what one waiter has seen, for the next one
+ * told_leave(), told_take_back(), told_resume() - what one waiter has seen, for the next one
  *
  * Who gives up leaves since when it lasts, and the next one goes on from there: so a lock that
  * many wait for, each too briefly to report it, is reported. Only to be called while a
- * release would call told_end(): SLEEP is up, or the word is one of the runtime's.
+ * release would call told_end(): SLEEP is up, or the word is one of the runtime's. That release
+ * may have come before: who finds so by a look at the lock takes back what it has left.
  *
  * told_resume() returns: does it last, since *ret_since?
  */
 void told_leave(const struct lasting *lasting, uint64_t now);
+void told_take_back(uintptr_t lock, uint32_t word);
 bool told_resume(uintptr_t lock, uint32_t word, uint64_t *ret_since);
 
 /* Its owner has released it. Return: who was to say so has given up waiting. */

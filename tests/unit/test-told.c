@@ -166,6 +166,28 @@ static int play_left(void)
 	return CHILD_GOOD;
 }
 
+/* Left by one who did not see that it had been released. */
+static int play_taken_back(void)
+{
+	const struct lasting it = lasting_at(0x1000, 7);
+	uint64_t since;
+	uint32_t a, b;
+
+	must(begin(&a, &b));
+	told_leave(&it, START + 20 * MS);
+	told_take_back(it.lock, it.word);
+	must(!told_resume(it.lock, it.word, &since));
+	/* not what somebody has reported */
+	must(report(&it, a, START + LIMIT) == 0);
+	told_leave(&it, START + LIMIT);
+	told_take_back(it.lock, it.word);
+	must(told_end(it.lock, it.word));
+	/* nor is its end lost by who leaves too late */
+	told_leave(&it, START + LIMIT);
+	must(told_take(it.lock, it.word, &since) && since == START);
+	return CHILD_GOOD;
+}
+
 /* The same word again: a new acquisition, of which nothing is known. */
 static int play_again(void)
 {
@@ -211,6 +233,7 @@ int main(void)
 	test_play("of two that are kept at one place the second comes later", play_rivals);
 	test_play("unless nobody waits for the first any more", play_abandoned);
 	test_play("who waits no more leaves what it has seen", play_left);
+	test_play("unless it was over by then", play_taken_back);
 	test_play("after a release the same word is a new acquisition", play_again);
 	test_play("a release in the middle of a report ends it, too", play_end_in_report);
 	return tap_done();

@@ -147,6 +147,23 @@ static int play_over(void)
 	return CHILD_GOOD;
 }
 
+/* Who gives up as the lock is released, and has not seen it, leaves nothing behind. */
+static int play_leave_late(void)
+{
+	uint32_t owner = begin();
+	struct waiter w = waiter_for(owner, 50);
+	uint64_t since;
+
+	lock.word = w.seen;
+	seen_leave(&w, w.seen);
+	must(told_resume((uintptr_t)&lock, w.seen, &since) && since == w.seen_since);
+	told_forget((uintptr_t)&lock, w.seen);
+	lock.word = 0;
+	seen_leave(&w, w.seen);
+	must(!told_resume((uintptr_t)&lock, w.seen, &since));
+	return CHILD_GOOD;
+}
+
 /* The earliest that any waiter has seen. */
 static int play_longest(void)
 {
@@ -201,6 +218,7 @@ int main(void)
 	test_play("but if that one is dead", play_reporter_dead);
 	test_play("each acquisition counts for itself", play_another);
 	test_play("its end is told once, if it was told of", play_over);
+	test_play("who gives up too late to see it leaves nothing", play_leave_late);
 	test_play("held as long as any waiter has seen it held", play_longest);
 	test_play("a number of another pid namespace is not taken for one of ours",
 		play_elsewhere);
