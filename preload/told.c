@@ -142,6 +142,18 @@ static bool is_others(struct place place, uint64_t state, uint64_t now)
 	       (is_at_it(place, state, now) || is_waited_for(place));
 }
 
+/*
+ * It has been released, which who wants to report it has not seen. But it may be an earlier one
+ * of the same word, whose end nobody is left to say: that was reported before this one began.
+ */
+static bool is_over(struct place place, uint64_t state, const struct lasting *lasting)
+{
+	uint32_t at = atomic_load_explicit(&place.told->at, memory_order_relaxed);
+
+	return is_marked(place, state) && (state & ENDED) &&
+	       (int32_t)(at - in_ms(lasting->since)) >= 0;
+}
+
 uint64_t told_claim(
 	const struct lasting *lasting, uint32_t number, uint64_t now, unsigned *ret_count)
 {
@@ -149,13 +161,14 @@ uint64_t told_claim(
 	uint64_t state = load(place), mine;
 	unsigned count;
 
+	begin_to_use();
 	do {
 		bool is_known = lasts(place, state);
 		bool is_mine = is_known && (state & REPORTER) == number;
 
 		count = is_known ? count_of(state) : 0;
 		if (is_known ? !is_mine && is_at_it(place, state, now) :
-			       is_others(place, state, now))
+			       is_over(place, state, lasting) || is_others(place, state, now))
 			return now + REPORT_NS;
 		if (!(state & REPORTER) && count && now < due_at(lasting, count))
 			return due_at(lasting, count);
@@ -164,9 +177,19 @@ uint64_t told_claim(
 		atomic_store_explicit(&place.told->lock, lasting->lock, memory_order_relaxed);
 		mine = place.mark | (is_known ? state & LEFT : 0) | count << COUNT_SHIFT | number;
 	} while (!swap(place, &state, mine));
-	begin_to_use();
 	*ret_count = count;
 	return 0;
+}
+
+void told_withdraw(const struct lasting *lasting, uint32_t number, unsigned count)
+{
+	struct place place = place_of(lasting->lock, lasting->word);
+	uint64_t mine = place.mark | count << COUNT_SHIFT | number, state = load(place);
+
+	/* of what was never reported there is no end to be said */
+	while ((state & ~(uint64_t)FLAGS) == mine &&
+		!swap(place, &state, count ? state & ~(uint64_t)REPORTER : 0))
+		;
 }
 
 /* Stopped for an hour it is one report late, not twelve. */

@@ -17,11 +17,14 @@ struct lasting {
 /*
  * told_claim() - may slot @number report it now?
  *
- * Return: 0: it is the *ret_count-th report, from 0, and told_done() has to follow; else the
- * time to come again, ns.
+ * Return: 0: it is the *ret_count-th report, from 0, and told_done() or told_withdraw() has to
+ * follow; else the time to come again, ns.
  */
 uint64_t told_claim(
 	const struct lasting *lasting, uint32_t number, uint64_t now, unsigned *ret_count);
+
+/* Claimed, and released before that: it is not reported, nor that it is over. */
+void told_withdraw(const struct lasting *lasting, uint32_t number, unsigned count);
 
 /* When the one after the @count-th is due, if that is told now; ns. */
 uint64_t told_next(const struct lasting *lasting, uint64_t now, unsigned count);

@@ -191,15 +191,18 @@ static int play_taken_back(void)
 /* The same word again: a new acquisition, of which nothing is known. */
 static int play_again(void)
 {
-	const struct lasting it = lasting_at(0x1000, 7);
+	struct lasting it = lasting_at(0x1000, 7);
 	uint64_t since;
 	uint32_t a, b;
 
 	must(begin(&a, &b));
 	must(report(&it, a, START + LIMIT) == 0 && report(&it, a, START + 2 * LIMIT) == 1);
 	must(!told_end(it.lock, it.word)); /* a waiter says it */
-	must(report(&it, b, START + 3 * LIMIT) == 0);
-	told_leave(&it, START + 3 * LIMIT);
+	/* nor is what is over reported by who has not seen that */
+	must(report(&it, b, START + 3 * LIMIT) == -1);
+	it.since = START + 2 * LIMIT + 2 * MS;
+	must(report(&it, b, START + 4 * LIMIT) == 0);
+	told_leave(&it, START + 4 * LIMIT);
 	must(told_end(it.lock, it.word) && !told_resume(it.lock, it.word, &since));
 	return CHILD_GOOD;
 }
@@ -221,6 +224,26 @@ static int play_end_in_report(void)
 	return CHILD_GOOD;
 }
 
+/* Released before anybody could report it. */
+static int play_withdrawn(void)
+{
+	const struct lasting it = lasting_at(0x1000, 7);
+	uint64_t since;
+	unsigned count;
+	uint32_t a, b;
+
+	must(begin(&a, &b));
+	must(told_claim(&it, a, START + LIMIT, &count) == 0);
+	told_withdraw(&it, a, count);
+	must(!told_is(it.lock, it.word) && !told_take(it.lock, it.word, &since));
+	must(report(&it, a, START + LIMIT) == 0);
+	must(told_claim(&it, a, START + 2 * LIMIT, &count) == 0);
+	must(!told_end(it.lock, it.word));
+	told_withdraw(&it, a, count);
+	must(told_take(it.lock, it.word, &since) && since == START);
+	return CHILD_GOOD;
+}
+
 int main(void)
 {
 	if (is_emulated()) {
@@ -235,6 +258,7 @@ int main(void)
 	test_play("who waits no more leaves what it has seen", play_left);
 	test_play("unless it was over by then", play_taken_back);
 	test_play("after a release the same word is a new acquisition", play_again);
+	test_play("a release before a report leaves nothing to be said", play_withdrawn);
 	test_play("a release in the middle of a report ends it, too", play_end_in_report);
 	return tap_done();
 }

@@ -47,6 +47,7 @@ static struct waiter waiter_for(uint32_t owner, uint64_t ago_ms)
 	struct waiter w = { .lock = &lock, .me = me, .seen = owner | 0x10000, .now = now,
 		.seen_since = now - ago_ms * MS, .limit = limit_of(&lock) };
 
+	lock.word = w.seen;
 	atomic_store(&mine->wants, (uintptr_t)&lock);
 	atomic_store(&mine->wants_since, w.seen_since);
 	atomic_store(&mine->seen, w.seen);
@@ -147,6 +148,20 @@ static int play_over(void)
 	return CHILD_GOOD;
 }
 
+/* The release has come between the look at the lock and the report. */
+static int play_released(void)
+{
+	uint32_t owner = begin();
+	struct waiter w = waiter_for(owner, 150);
+
+	lock.word = 0;
+	must(wait_watch.held(&w) == w.now && said_lines() == 0);
+	must(!told_is((uintptr_t)&lock, w.seen));
+	w = waiter_for(owner, 150);
+	must(wait_watch.held(&w) == w.seen_since + 200 * MS);
+	return CHILD_GOOD;
+}
+
 /* Who gives up as the lock is released, and has not seen it, leaves nothing behind. */
 static int play_leave_late(void)
 {
@@ -154,7 +169,6 @@ static int play_leave_late(void)
 	struct waiter w = waiter_for(owner, 50);
 	uint64_t since;
 
-	lock.word = w.seen;
 	seen_leave(&w, w.seen);
 	must(told_resume((uintptr_t)&lock, w.seen, &since) && since == w.seen_since);
 	told_forget((uintptr_t)&lock, w.seen);
@@ -218,6 +232,7 @@ int main(void)
 	test_play("but if that one is dead", play_reporter_dead);
 	test_play("each acquisition counts for itself", play_another);
 	test_play("its end is told once, if it was told of", play_over);
+	test_play("what has been released meanwhile is not reported", play_released);
 	test_play("who gives up too late to see it leaves nothing", play_leave_late);
 	test_play("held as long as any waiter has seen it held", play_longest);
 	test_play("a number of another pid namespace is not taken for one of ours",
