@@ -118,7 +118,8 @@ static bool is_at_it(struct place place, uint64_t state, uint64_t now)
 	uint32_t at = atomic_load_explicit(&place.told->at, memory_order_relaxed);
 	uint32_t reporter = state & REPORTER;
 
-	return reporter && !registry_is_dead(reporter) && in_ms(now) - at < HANGS_MS;
+	/* signed: it may have begun after @now, which is when the lock was looked at */
+	return reporter && !registry_is_dead(reporter) && (int32_t)(in_ms(now) - at) < HANGS_MS;
 }
 
 /* Somebody waits at the lock of the record: then it may last. */

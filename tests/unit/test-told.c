@@ -53,6 +53,22 @@ static int play_doubling(void)
 	return CHILD_GOOD;
 }
 
+/* Who has looked at the lock before another began to report comes after that one. */
+static int play_at_it(void)
+{
+	const struct lasting it = lasting_at(0x1000, 7);
+	unsigned count;
+	uint32_t a, b;
+
+	must(begin(&a, &b));
+	must(told_claim(&it, a, START + LIMIT + 2 * MS, &count) == 0);
+	must(told_claim(&it, b, START + LIMIT, &count) != 0);
+	must(told_claim(&it, b, START + LIMIT + 1000 * MS, &count) != 0);
+	/* that one hangs */
+	must(told_claim(&it, b, START + LIMIT + 3000 * MS, &count) == 0);
+	return CHILD_GOOD;
+}
+
 /* What the fast path stores is the same for all locks of a thread. */
 static int play_one_word(void)
 {
@@ -251,6 +267,7 @@ int main(void)
 		return tap_done();
 	}
 	test_play("one reports, and again when twice as long has passed", play_doubling);
+	test_play("two who look at the same time do not both report", play_at_it);
 	test_play("two locks of one thread are two", play_one_word);
 	test_play("of thousands none is told twice", play_many);
 	test_play("of two that are kept at one place the second comes later", play_rivals);
