@@ -94,15 +94,20 @@ static uint64_t tell_at(struct waiter *w, uint32_t word)
 	return word_slot(word) && w->limit ? w->now + w->limit : UINT64_MAX;
 }
 
+/* The lock is another's now, given by its owner or, to an heir, by its death. */
+static void say_passed_on(struct waiter *w, uint32_t word)
+{
+	if (word != w->seen || !told_lasts((uintptr_t)w->lock, word))
+		say_over(w, word_slot(word) ? "passed on" : "released");
+}
+
 void seen_observe(struct waiter *w, uint32_t word)
 {
 	if (is_the_same(w, word)) {
 		publish_look(w);
 		return;
 	}
-	/* by its owner or, to an heir, by its death */
-	if (word != w->seen || !told_lasts((uintptr_t)w->lock, word))
-		say_over(w, "passed on");
+	say_passed_on(w, word);
 	w->seen = word;
 	w->seen_since = w->now;
 	w->tell_at = tell_at(w, word);
@@ -137,12 +142,15 @@ void seen_leave(struct waiter *w, uint32_t word)
 	const struct lasting lasting = { .lock = (uintptr_t)w->lock, .word = word,
 		.since = w->seen_since, .limit_ns = w->limit };
 
-	if (!w->limit || !word_slot(word) || !is_the_same(w, word))
-		return;
-	told_leave(&lasting, w->now);
-	/* what is left behind a release would be taken for the next acquisition of that word */
-	if (!is_the_same(w, __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST)))
-		told_take_back(lasting.lock, word);
+	if (w->limit && word_slot(word) && is_the_same(w, word)) {
+		told_leave(&lasting, w->now);
+		word = __atomic_load_n(&w->lock->word, __ATOMIC_SEQ_CST);
+		if (is_the_same(w, word))
+			return;
+		/* or it would be taken for the next acquisition of that word */
+		told_take_back(lasting.lock, lasting.word);
+	}
+	say_passed_on(w, word);
 }
 
 /* Before its slot may be somebody else's. */

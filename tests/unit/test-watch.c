@@ -178,6 +178,23 @@ static int play_leave_late(void)
 	return CHILD_GOOD;
 }
 
+/* Who gives up as the lock is released says what nobody else would. */
+static int play_leave_told(void)
+{
+	uint32_t owner = begin();
+	struct waiter w = waiter_for(owner, 150);
+
+	seen_tell(&w);
+	must(strstr(said(), "held 150 ms"));
+	must(!told_end((uintptr_t)&lock, w.seen)); /* it waits still */
+	lock.word = w.seen + 0x20000;
+	seen_leave(&w, lock.word);
+	must(strstr(said(), "passed on after 150 ms"));
+	seen_leave(&w, lock.word);
+	must(said_lines() == 0);
+	return CHILD_GOOD;
+}
+
 /* The earliest that any waiter has seen. */
 static int play_longest(void)
 {
@@ -234,6 +251,7 @@ int main(void)
 	test_play("its end is told once, if it was told of", play_over);
 	test_play("what has been released meanwhile is not reported", play_released);
 	test_play("who gives up too late to see it leaves nothing", play_leave_late);
+	test_play("unless it has reported it: that it is over", play_leave_told);
 	test_play("held as long as any waiter has seen it held", play_longest);
 	test_play("a number of another pid namespace is not taken for one of ours",
 		play_elsewhere);
