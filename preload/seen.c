@@ -48,8 +48,8 @@ static void say_over(struct waiter *w, const char *how)
 /*
  * Of the runtime's acquisitions each has its number; those of the fast path look alike, but
  * there are none while SLEEP is up. It has been, all the time, if the last sleep ended by
- * the clock. A record of it ends with it, for a release that sees SLEEP says so; and whoever
- * raises SLEEP, which was down, forgets it.
+ * the clock. A record of it ends with it, for a release that sees SLEEP says so; and so does
+ * whoever raises SLEEP, which was down.
  */
 static bool is_the_same(const struct waiter *w, uint32_t word)
 {
@@ -119,9 +119,9 @@ void seen_observe(struct waiter *w, uint32_t word)
 void seen_begin_anew(struct waiter *w)
 {
 	w->seen_since = w->now; /* see is_the_same() */
-	w->told = false;
 	w->recorded = false;
-	told_forget((uintptr_t)w->lock, w->seen);
+	w->told |= told_end((uintptr_t)w->lock, w->seen);
+	say_over(w, "released");
 	if (w->tell_at != UINT64_MAX)
 		w->tell_at = w->now + w->limit;
 }

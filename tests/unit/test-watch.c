@@ -195,6 +195,23 @@ static int play_leave_told(void)
 	return CHILD_GOOD;
 }
 
+/* Nobody sleeps any more: what was told of is over, and its end not lost. */
+static int play_anew(void)
+{
+	uint32_t owner = begin();
+	struct waiter w = waiter_for(owner, 150);
+
+	seen_tell(&w);
+	seen_leave(&w, w.seen);
+	must(strstr(said(), "held 150 ms"));
+	w = waiter_for(owner, 0);
+	seen_begin_anew(&w);
+	must(strstr(said(), "released after "));
+	seen_begin_anew(&w);
+	must(said_lines() == 0 && !told_is((uintptr_t)&lock, w.seen));
+	return CHILD_GOOD;
+}
+
 /* The earliest that any waiter has seen. */
 static int play_longest(void)
 {
@@ -252,6 +269,7 @@ int main(void)
 	test_play("what has been released meanwhile is not reported", play_released);
 	test_play("who gives up too late to see it leaves nothing", play_leave_late);
 	test_play("unless it has reported it: that it is over", play_leave_told);
+	test_play("so does who falls asleep at its next acquisition", play_anew);
 	test_play("held as long as any waiter has seen it held", play_longest);
 	test_play("a number of another pid namespace is not taken for one of ours",
 		play_elsewhere);
