@@ -8,6 +8,7 @@
  * nothing thread-local but errno, and less than half a KiB of stack below the signal frame.
  */
 #include <signal.h>
+#include <sys/auxv.h>
 
 #include "answer.h"
 #include "config.h"
@@ -129,14 +130,43 @@ static bool is_question(const siginfo_t *info, const ucontext_t *context)
 	return true;
 }
 
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+/* What the handler needs below the signal frame, with something to spare. */
+#define HANDLER_STACK 1024
+
+/*
+ * A stack for signals may be of the 2 KiB that once sufficed: where a frame with all registers
+ * is larger, the kernel ends a program with SIGSEGV rather than deliver one.
+ */
+static bool has_room(void)
+{
+	stack_t stack = { .ss_flags = SS_DISABLE };
+
+	(void)sys_call(SYS_sigaltstack, NULL, &stack);
+	return (stack.ss_flags & SS_DISABLE) ||
+	       stack.ss_size >= getauxval(AT_MINSIGSTKSZ) + HANDLER_STACK;
+}
+
 static void be_asked(uint32_t number)
 {
-	if (config.signal != CONFIG_SIGNAL_NONE && urgent_share(is_question))
-		atomic_store_explicit(
-			&registry->slots[number].answers, SIGURG, memory_order_relaxed);
+	bool can = config.signal != CONFIG_SIGNAL_NONE && has_room() && urgent_share(is_question);
+
+	atomic_store_explicit(
+		&registry->slots[number].answers, can ? SIGURG : 0, memory_order_relaxed);
 }
 
 void answer_start(void)
 {
 	identity_claimed = be_asked;
+}
+
+void answer_look(void)
+{
+	const struct identity *me = identity_mine();
+
+	if (identity_claimed && identity_is_valid(me) && me->number != SLOT_ANONYMOUS &&
+		!identity_is_inherited())
+		be_asked(me->number);
 }

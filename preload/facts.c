@@ -301,7 +301,7 @@ static const char *silence(int error)
 {
 	switch (error) {
 	case -EACCES:
-		return "it blocks SIGURG, or has no handler of ours";
+		return "it blocks SIGURG, or has no handler of ours, or no room for one";
 	case -ETIMEDOUT:
 		return "it did not answer to a signal in time";
 	case -EBUSY:

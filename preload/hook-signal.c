@@ -5,8 +5,10 @@
  * While the runtime shares that signal (urgent.h), the kernel is given the host's own action
  * for the length of the call, and the real function sets it, tells of it and remembers what
  * libc remembers, as ever. For other signals, and in a process that shares none, a call goes
- * straight on.
+ * straight on. Where the signal would be handled, it may have too little room: that is looked at
+ * when it changes.
  */
+#include "answer.h"
 #include "real.h"
 #include "urgent.h"
 
@@ -144,5 +146,17 @@ FONDUE_EXPORT int siginterrupt(int number, int flag)
 		return real()->siginterrupt(number, flag);
 	result = real()->siginterrupt(number, flag);
 	urgent_step_in(mask);
+	return result;
+}
+
+FONDUE_EXPORT int sigaltstack(const stack_t *stack, stack_t *ret_old)
+{
+	int result;
+
+	if (!real()->sigaltstack)
+		return not_there();
+	result = real()->sigaltstack(stack, ret_old);
+	if (result == 0 && stack)
+		answer_look();
 	return result;
 }

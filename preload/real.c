@@ -40,6 +40,7 @@ const struct real *real(void)
 		resolve("sigset", &table.sigset);
 		resolve("sigignore", &table.sigignore);
 		resolve("siginterrupt", &table.siginterrupt);
+		resolve("sigaltstack", &table.sigaltstack);
 		atomic_store_explicit(&resolved, true, memory_order_release);
 	}
 	return &table;

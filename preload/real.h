@@ -25,6 +25,7 @@ struct real {
 	void (*(*sigset)(int number, void (*handler)(int)))(int);
 	int (*sigignore)(int number);
 	int (*siginterrupt)(int number, int flag);
+	int (*sigaltstack)(const stack_t *stack, stack_t *ret_old);
 };
 
 /*

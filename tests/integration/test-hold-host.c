@@ -176,6 +176,39 @@ static int play_owner(void)
 	return CHILD_GOOD;
 }
 
+/* As once sufficed; on processors with large registers it is too little for any signal. */
+static int work_spin_with_little(void)
+{
+	static char room[2048];
+	const stack_t stack = { .ss_sp = room, .ss_size = sizeof(room) };
+
+	if (atomic_load(&board->left))
+		must(sigaltstack(&stack, NULL) == 0);
+	must(fondue_spin_lock(&board->lock) == 0);
+	if (!atomic_load(&board->left))
+		must(sigaltstack(&stack, NULL) == 0);
+	atomic_fetch_add(&board->ready, 1);
+	while (!atomic_load(&board->go))
+		;
+	return fondue_spin_unlock(&board->lock) == 0 ? CHILD_GOOD : 1;
+}
+
+static int play_small_signal_stack(void)
+{
+	for (int early = 0; early < 2; early++) {
+		pid_t owner;
+
+		atomic_store(&board->left, early);
+		atomic_store(&board->go, 0);
+		owner = start_ready(work_spin_with_little);
+		must(owner > 0 && wait_for_reports(2));
+		atomic_store(&board->go, 1);
+		must(unit_wait(owner) == CHILD_GOOD);
+		forget();
+	}
+	return CHILD_GOOD;
+}
+
 #define MANY 200
 
 /* Each wait that gives up is the end of what was reported: so they are told anew. */
@@ -392,6 +425,8 @@ int main(void)
 		play_owner);
 	test_hold(&annotated, "200 reports leave nothing mapped", play_no_leak);
 	test_hold(&annotated, "8 KiB of stack are enough", play_small_stack);
+	test_hold(&annotated, "an owner whose stack for signals is too small for one lives",
+		play_small_signal_stack);
 	test_hold(&annotated, "a report ends while another thread has the loader's lock for ever",
 		play_loader);
 #ifdef __GLIBC__
