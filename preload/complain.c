@@ -125,14 +125,13 @@ static void fill(void *arg)
 {
 	struct work *work = arg;
 
-	work->text = (struct log_text){ .bytes = work->words, .max = sizeof(work->words) };
-	log_begin(&work->text);
+	work->text = (struct log_text){ .bytes = work->words, .max = sizeof(work->words) - 1 };
 	add_block(&work->text, work);
 	add_caller(&work->text, work);
 	if (work->times > 1)
 		log_add(&work->text, "; %u times by now", work->times);
-	log_end_line(&work->text);
-	log_say(&work->text);
+	work->words[work->text.len] = '\0';
+	log_line("%s", work->words);
 }
 
 static struct work *begin(void)

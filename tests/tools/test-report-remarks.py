@@ -104,6 +104,13 @@ def other_messages(shop):
     shown = shop.fondue("report", shop.path("said"))
     test("fondue report shows its words", shown.stdout == f"process {message['pid']}: "
          f"{message['text']}\n" and not shown.stderr, shown)
+    path = shop.program("refused", "#include <fondue/heap.h>\n"
+                        "int main(void) { char *block = fondue_malloc(9); fondue_free(block); "
+                        "fondue_free(block); return 0; }\n")
+    ran = run([path], env=dict(os.environ, LD_PRELOAD=shop.args.library,
+                               FONDUE_REPORT_FORMAT="json"))
+    test("so is what the heap refuses", "the shared heap refused "
+         in json.loads(ran.stderr)["text"], ran.stderr)
 
 
 sys.exit(main(__doc__))
