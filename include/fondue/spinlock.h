@@ -636,13 +636,9 @@ class spinlock
 	{
 		int result = fondue_spin_lock(&lock_);
 
-		if (result != EDEADLK)
-			return result;
-#ifdef __cpp_exceptions
-		throw std::system_error(EDEADLK, std::generic_category(), "fondue::spinlock");
-#else
-		std::abort();
-#endif
+		if (!FONDUE_LIKELY_(result != EDEADLK))
+			held_already();
+		return result;
 	}
 	__attribute__((always_inline)) bool try_lock() noexcept
 	{
@@ -660,6 +656,16 @@ class spinlock
 	}
 
       private:
+	/* apart, for what is large is not inlined into std::lock_guard's constructor, nor that */
+	__attribute__((noinline, cold, noreturn)) static void held_already()
+	{
+#ifdef __cpp_exceptions
+		throw std::system_error(EDEADLK, std::generic_category(), "fondue::spinlock");
+#else
+		std::abort();
+#endif
+	}
+
 	fondue_spinlock_t lock_;
 };
 } /* namespace fondue */
