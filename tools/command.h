@@ -29,6 +29,7 @@ struct command {
 
 extern const struct command command_check;
 extern const struct command command_locks;
+extern const struct command command_plan;
 extern const struct command command_report;
 extern const struct command command_run;
 
