@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""Random small programs whose globals are used in all the ways that compilers know.
+
+    program = Program(random.Random(7), cxx=False)
+    program.source, program.names
+
+What a run prints depends on every variable. Neighbours are of all sizes, so that ends and
+beginnings meet; arrays are walked by end pointers, upwards and downwards, with indices from
+unknown starts, with bases that are displaced, through helpers, tables and libc.
+"""
+
+TYPES = ["int", "long", "char", "short", "double", "unsigned"]
+
+HEAD = r"""
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+%(include)s
+extern %(c)s long opaque(long);
+extern %(c)s void sink(void *, long);
+#define NOINLINE __attribute__((noinline))
+struct pair { int key; long value; };
+struct trio { char tag; int a[3]; double d; };
+"""
+
+OPAQUE = r"""
+#include <string.h>
+static volatile long kept;
+long opaque(long x) { kept = x; return kept; }
+void sink(void *p, long n) { unsigned char *c = p; for (long i = 0; i < n; i++) c[i] = (c[i] + 1) & 0x3f; }
+"""
+
+
+class Array:
+    def __init__(self, name, kind, count, static):
+        self.name, self.kind, self.count, self.static = name, kind, count, static
+        self.is_struct = kind.startswith("struct")
+
+
+class Program:
+    def __init__(self, random, cxx=False, risky=True):
+        self.random, self.cxx, self.risky = random, cxx, risky
+        self.names, self.arrays, self.scalars, self.lines, self.functions = [], [], [], [], []
+        self.count = 0
+        self.declare()
+        for _ in range(random.randint(5, 14)):
+            self.add_function()
+        self.source = self.text()
+
+    def pick(self, *choices):
+        return self.random.choice(choices)
+
+    def declare(self):
+        for i in range(self.random.randint(6, 14)):
+            static = self.pick("", "static ", "static ")
+            if self.random.random() < 0.4:
+                kind = self.pick(*TYPES)
+                start = self.pick("", f" = {self.random.randint(1, 50)}")
+                self.lines.append(f"{static}{kind} s{i}{start};")
+                self.scalars.append((f"s{i}", kind))
+                self.names.append(f"s{i}")
+                continue
+            kind = self.pick(*TYPES, *TYPES, "struct pair", "struct trio")
+            count = self.pick(1, 2, 3, 4, 4, 7, 8, 8, 8, 12, 16, 16, 32, 33, 64, 100)
+            is_struct = kind.startswith("struct")
+            some = "{ }" if self.cxx else "{ 0 }"
+            start = self.pick("", "", f" = {some}" if is_struct else " = { 3 }")
+            self.lines.append(f"{static}{kind} a{i}[{count}]{start};")
+            self.arrays.append(Array(f"a{i}", kind, count, static))
+            self.names.append(f"a{i}")
+        if not self.arrays:
+            self.lines.append("int a99[8];")
+            self.arrays.append(Array("a99", "int", 8, ""))
+            self.names.append("a99")
+        self.pointers()
+
+    def pointers(self):
+        for i in range(self.random.randint(0, 3)):
+            array = self.pick(*self.arrays)
+            at = self.pick("", "", f" + {array.count}", f" + {array.count // 2}")
+            const = self.pick("", "const ")
+            self.lines.append(f"static {array.kind} *{const}p{i} = {array.name}{at};")
+            into = f"(p{i} - {array.name})"
+            use = f"r += {into} < {array.count} ? {self.value(array, f'p{i}[0]')} : " \
+                  f"{self.value(array, f'p{i}[-1]')};"
+            move = ""
+            if not const:
+                move = f"if ({into} == {array.count}) p{i} = {array.name}; else p{i}++;"
+            self.function(f"{use} {move}")
+            if not const:
+                self.names.append(f"p{i}")
+
+    def value(self, array, element):
+        if array.kind == "struct pair":
+            return f"(long)({element}.key + {element}.value)"
+        if array.kind == "struct trio":
+            return f"(long)({element}.tag + {element}.a[1] + {element}.d)"
+        return f"(long){element}"
+
+    def change(self, array, element, by):
+        if array.kind == "struct pair":
+            return self.pick(f"{element}.key += {by};", f"{element}.value ^= {by};")
+        if array.kind == "struct trio":
+            return self.pick(f"{element}.a[2] += {by};", f"{element}.d += ({by}) & 7;",
+                             f"{element}.tag = ({by}) & 31;")
+        if array.kind == "double":
+            return f"{element} += ({by}) & 15;"
+        return self.pick(f"{element} += {by};", f"{element} = ({element} + ({by})) & 63;")
+
+    def function(self, body, arguments="", call="", attribute="NOINLINE "):
+        name = f"f{self.count}"
+        self.count += 1
+        attribute = self.pick(attribute, "")
+        self.functions.append((name, f"static {attribute}long {name}(long x{arguments})\n{{\n"
+                               f"\tlong r = x;\n\t(void)x;\n\t{body}\n\treturn r;\n}}\n", call))
+        return name
+
+    def add_function(self):
+        ways = [self.scalar, self.by_index, self.by_end, self.downwards, self.helper, self.mask,
+                self.unknown_start, self.two_arrays, self.libc, self.switch, self.escape,
+                self.find, self.constant_index, self.local_static, self.partly, self.stack]
+        if self.risky:
+            ways += [self.biased]
+        if self.cxx:
+            ways += [self.standard] * 3
+        self.pick(*ways)()
+
+    def scalar(self):
+        if not self.scalars:
+            return
+        body = ""
+        for _ in range(self.random.randint(1, 4)):
+            name, kind = self.pick(*self.scalars)
+            step = self.random.randint(1, 9)
+            if kind == "double":
+                body += f"{name} += {step}; r += (long){name}; "
+            else:
+                body += self.pick(f"{name} += {step}; ", f"{name} = ({name} * 3 + (x & 7)) & 63; ",
+                                  f"{name} ^= x & 15; ") + f"r += {name}; "
+        self.function(body)
+
+    def by_index(self):
+        a = self.pick(*self.arrays)
+        self.function(f"for (int i = 0; i < {a.count}; i++) {{ "
+                      f"{self.change(a, a.name + '[i]', 'i + (x & 3)')} "
+                      f"r += {self.value(a, a.name + '[i]')}; }}")
+
+    def by_end(self):
+        a = self.pick(*self.arrays)
+        test = self.pick("!=", "<")
+        first = self.pick("", "", " + 1") if a.count > 1 else ""
+        self.function(f"for ({a.kind} *p = {a.name}{first}; p {test} {a.name} + {a.count}; p++) {{ "
+                      f"{self.change(a, '(*p)', 'x & 7')} r += {self.value(a, '(*p)')}; }}")
+
+    def downwards(self):
+        a = self.pick(*self.arrays)
+        if self.random.random() < 0.5:
+            self.function(f"{a.kind} *p = {a.name} + {a.count}; while (p > {a.name}) {{ p--; "
+                          f"r = r * 3 + {self.value(a, '(*p)')}; {self.change(a, '(*p)', '1')} }}")
+        else:
+            self.function(f"for (long i = {a.count - 1}; i >= 0; i--) "
+                          f"r = r * 5 + {self.value(a, a.name + '[i]')};")
+
+    def helper(self):
+        a = self.pick(*self.arrays)
+        name = f"h{self.count}"
+        self.functions.append((None, f"static {self.pick('NOINLINE ', '')}long {name}({a.kind} *b, {a.kind} *e)\n"
+                               f"{{\n\tlong r = 0;\n\tfor (; b != e; b++) r += "
+                               f"{self.value(a, '(*b)')};\n\treturn r;\n}}\n", ""))
+        low = self.random.randint(0, a.count)
+        high = self.random.randint(low, a.count)
+        self.function(f"r += {name}({a.name}, {a.name} + {a.count}); "
+                      f"r += {name}({a.name} + {low}, {a.name} + {high});")
+
+    def mask(self):
+        a = self.pick(*self.arrays)
+        small = 1 << (a.count.bit_length() - 1)
+        self.function(f"long k = opaque(x) & {small - 1}; {self.change(a, a.name + '[k]', 'x & 7')} "
+                      f"r += {self.value(a, a.name + '[k]')};")
+
+    def unknown_start(self):
+        a = self.pick(*self.arrays)
+        low = self.random.randint(0, a.count)
+        bias = self.pick(0, 0, 1, 1, 2, 3, 4, 8, 16, a.count)
+        index = self.pick("int", "long", "unsigned long")
+        self.function(f"{index} i = opaque({low + bias}), n = opaque({a.count + bias}); "
+                      f"for (; i < n; i++) {{ {self.change(a, f'{a.name}[i - {bias}]', 'x & 3')} "
+                      f"r += {self.value(a, f'{a.name}[i - {bias}]')}; }}")
+
+    def two_arrays(self):
+        a, b = self.pick(*self.arrays), self.pick(*self.arrays)
+        count = min(a.count, b.count)
+        bias = self.random.randint(0, b.count - count)
+        start, end = self.pick(("0", str(count)), ("opaque(0)", f"opaque({count})"))
+        self.function(f"for (long i = {start}, n = {end}; i < n; i++) {{ "
+                      f"{self.change(a, a.name + '[i]', self.value(b, f'{b.name}[i + {bias}]') + ' & 7')} "
+                      f"r += {self.value(a, a.name + '[i]')}; }}")
+
+    def libc(self):
+        a = self.pick(*self.arrays)
+        if a.count > 1 and self.random.random() < 0.5:
+            half = a.count // 2
+            self.function(f"memcpy({a.name}, {a.name} + {a.count - half}, {half} * sizeof {a.name}[0]); "
+                          f"r += {self.value(a, a.name + '[0]')};")
+        else:
+            self.function(f"if ((x & 3) == 1) memset({a.name}, 0, sizeof {a.name}); "
+                          f"r += {self.value(a, f'{a.name}[{a.count - 1}]')};")
+
+    def switch(self):
+        cases = ""
+        for i in range(self.random.randint(5, 9)):
+            a = self.pick(*self.arrays)
+            k = self.random.randrange(a.count)
+            cases += f"\n\tcase {i}: {self.change(a, f'{a.name}[{k}]', '1')} " \
+                     f"r += {self.value(a, f'{a.name}[{k}]')}; break;"
+        self.function(f"switch (x % 11) {{{cases}\n\tdefault: r++; }}")
+
+    def escape(self):
+        a = self.pick(*self.arrays)
+        if a.kind not in ("char", "int", "short", "long"):
+            return
+        k = self.random.randrange(a.count)
+        self.function(f"sink({a.name}, sizeof {a.name}); r += {a.name}[{k}];")
+
+    def find(self):
+        a = self.pick(*self.arrays)
+        if a.is_struct:
+            return
+        name = f"g{self.count}"
+        self.functions.append((None, f"static {self.pick('NOINLINE ', '')}{a.kind} *{name}({a.kind} v)\n{{\n"
+                               f"\t{a.kind} *p = {a.name};\n\twhile (p != {a.name} + {a.count} && *p != v) p++;\n"
+                               f"\treturn p;\n}}\n", ""))
+        self.function(f"{a.kind} *p = {name}(({a.kind})(x & 7)); "
+                      f"r += p == {a.name} + {a.count} ? -1 : p - {a.name};")
+
+    def constant_index(self):
+        body = ""
+        for _ in range(self.random.randint(1, 5)):
+            a = self.pick(*self.arrays)
+            k = self.random.randrange(a.count)
+            body += f"{self.change(a, f'{a.name}[{k}]', 'x & 7')} r += {self.value(a, f'{a.name}[{k}]')}; "
+        self.function(body)
+
+    def local_static(self):
+        kind = self.pick("int", "long")
+        name = f"l{self.count}"
+        self.names.append(name)
+        self.function(f"static {kind} {name}; {name} += x & 7; r += {name};")
+
+    def partly(self):
+        a = self.pick(*self.arrays)
+        low = self.random.randrange(a.count)
+        self.function(f"{a.kind} *p = &{a.name}[{low}], *e = &{a.name}[{a.count}]; "
+                      f"do {{ r += {self.value(a, '(*p)')}; {self.change(a, '(*p)', '1')} }} while (++p < e);")
+
+    def stack(self):
+        a = self.pick(*self.arrays)
+        if a.is_struct or a.count < 4:
+            return
+        self.function(f"{a.kind} *sp = {a.name} + {a.count}; for (long i = opaque(3); i; i--) *--sp = ({a.kind})(i & 7); "
+                      f"while (sp != {a.name} + {a.count}) r = r * 7 + (long)*sp++;")
+
+    def biased(self):
+        a = self.pick(*self.arrays)
+        self.function(f"{a.kind} *b = {a.name} - 1; for (long i = opaque(1); i <= {a.count}; i++) "
+                      f"r = r * 3 + {self.value(a, 'b[i]')};")
+
+    def standard(self):
+        a = self.pick(*self.arrays)
+        if a.is_struct:
+            return
+        self.function(self.pick(
+            f"std::sort({a.name}, {a.name} + {a.count}); r += (long){a.name}[0];",
+            f"r += (long)std::accumulate(std::begin({a.name}), std::end({a.name}), {a.kind}());",
+            f"std::reverse({a.name}, {a.name} + {a.count}); for (auto v : {a.name}) r = r * 3 + (long)v;",
+            f"try {{ if (x == 5) throw 1; r += (long){a.name}[0]; }} catch (int v) {{ "
+            f"for (auto &v2 : {a.name}) v2 += v; r += (long){a.name}[{a.count - 1}]; }}"))
+
+    def text(self):
+        include = "#include <algorithm>\n#include <numeric>\n#include <iterator>" if self.cxx else ""
+        text = HEAD % {"include": include, "c": '"C"' if self.cxx else ""}
+        text += "\n".join(self.lines) + "\n\n"
+        text += "\n".join(body for _, body, _ in self.functions)
+        text += "\nint main(void)\n{\n\tlong r = 0;\n\tfor (long x = 0; x < 12; x++) {\n"
+        for name, _, _ in self.functions:
+            if name:
+                text += f"\t\tr = (r * 31 + {name}(opaque(x))) & 0xffffffffff;\n"
+        text += "\t\tprintf(\"%ld\\n\", r);\n\t}\n"
+        for a in self.arrays:
+            text += f"\tfor (int i = 0; i < {a.count}; i++) r = r * 7 + {self.value(a, a.name + '[i]')};\n"
+        text += "\tprintf(\"%ld\\n\", r);\n\treturn 0;\n}\n"
+        return text
