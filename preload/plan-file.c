@@ -152,7 +152,6 @@ static bool has_good_pointers(const struct plan *plan)
 bool plan_parse(const void *bytes, size_t size, struct plan *ret, struct plan_refusal *ret_refusal)
 {
 	const struct plan_header *h = bytes;
-	const char *sum_from = (const char *)(&h->sum + 1);
 
 	*ret = (struct plan){ .header = h };
 	for (unsigned i = 0; i < sizeof(h->magic); i++)
@@ -165,7 +164,7 @@ bool plan_parse(const void *bytes, size_t size, struct plan *ret, struct plan_re
 			"annotate the variables instead", h->machine);
 	if (h->size != size || !divide(ret))
 		return refuse_damaged(ret_refusal, "it is cut short or damaged", 0);
-	if (h->sum != plan_sum(sum_from, size - (sum_from - (const char *)bytes)))
+	if (h->sum != plan_sum(h, size))
 		return refuse_damaged(ret_refusal, "it is damaged", 0);
 	if (h->id_size == 0 || h->id_size > sizeof(h->id))
 		return refuse_damaged(ret_refusal, "it names no build-id", 0);

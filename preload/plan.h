@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define PLAN_MAGIC   "fondplan"
@@ -28,7 +29,7 @@ struct plan_header {
 	uint32_t version;
 	uint32_t machine; /* e_machine of the object */
 	uint64_t size;	  /* of the whole plan */
-	uint64_t sum;	  /* of all that comes behind it: see plan_sum() */
+	uint64_t sum;	  /* plan_sum() */
 	uint32_t variables, references, pointers, strings; /* how many; bytes of strings */
 	uint32_t name;	  /* of the object, in the strings; for messages only */
 	uint32_t id_size;
@@ -59,12 +60,13 @@ struct plan_pointer {
 	uint32_t spare;
 };
 
-/* FNV-1a, 64 bits; of what is not damaged on purpose. */
-static inline uint64_t plan_sum(const void *bytes, uint64_t size)
+/* FNV-1a, 64 bits, of all bytes behind the field `sum`; of what is not damaged on purpose. */
+static inline uint64_t plan_sum(const struct plan_header *plan, uint64_t size)
 {
+	const uint8_t *bytes = (const uint8_t *)plan;
 	uint64_t sum = 0xcbf29ce484222325;
 
-	for (uint64_t i = 0; i < size; i++)
-		sum = (sum ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3;
+	for (uint64_t i = offsetof(struct plan_header, sum) + sizeof(sum); i < size; i++)
+		sum = (sum ^ bytes[i]) * 0x100000001b3;
 	return sum;
 }

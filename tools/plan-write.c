@@ -103,7 +103,8 @@ static struct image_of_plan make(const struct result *result)
 	put(&image, strings.bytes, strings.size);
 	header.strings = (uint32_t)strings.size;
 	header.size = image.size;
-	header.sum = plan_sum(image.bytes + sizeof(header), image.size - sizeof(header));
+	memcpy(image.bytes, &header, sizeof(header));
+	header.sum = plan_sum((const struct plan_header *)image.bytes, image.size);
 	memcpy(image.bytes, &header, sizeof(header));
 	free(strings.bytes);
 	return image;
