@@ -18,6 +18,7 @@
 #include "preload.h"
 #include "program.h"
 #include "say.h"
+#include "share.h"
 
 /* As FONDUE_HOLD_MS. */
 #define HOLD_MS_MAX 1000000000
@@ -30,6 +31,7 @@ static const struct option options[] = {
 	{ "hold-ms", required_argument, NULL, 'm' },
 	{ "report-dir", required_argument, NULL, 'd' },
 	{ "report-format", required_argument, NULL, 'f' },
+	{ "share", required_argument, NULL, 'n' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -121,10 +123,13 @@ static bool is_strict(void)
 	return strict && !strcmp(strict, "1");
 }
 
+/* "NAME,NAME": to be shared in a program as it is. NULL: none. */
+static const char *shared_names;
+
 /* Modules may come that are annotated; then the runtime itself is strict. */
 static bool is_fatal(enum obstacle obstacle)
 {
-	return obstacle && obstacle != OBSTACLE_NOT_ANNOTATED && is_strict();
+	return obstacle && obstacle != OBSTACLE_NOT_ANNOTATED && (is_strict() || shared_names);
 }
 
 static void remark(const char *name, const struct object *object, enum obstacle obstacle,
@@ -141,7 +146,10 @@ static void remark(const char *name, const struct object *object, enum obstacle 
 	}
 	say("%s%s%s: %s; %s%s; %s", name, is_script ? ": its interpreter " : "",
 		is_script ? object->path : "", obstacle_cause(obstacle, object),
-		consequence, is_fatal(obstacle) ? ", so it is not started (FONDUE_STRICT)" : "",
+		consequence,
+		!is_fatal(obstacle) ? "" :
+		shared_names	    ? ", so it is not started (--share)" :
+				      ", so it is not started (FONDUE_STRICT)",
 		cure);
 }
 
@@ -169,6 +177,8 @@ static bool prepare(const char *name, const char *path, const char *library)
 	/* what cannot be looked at is nothing special, until it is started */
 	if (file && !object_open(&object, file)) {
 		obstacle = find_obstacle(&object, is_script, &preload);
+		if (shared_names && obstacle == OBSTACLE_NOT_ANNOTATED)
+			obstacle = OBSTACLE_NONE;
 		if (obstacle)
 			remark(name, &object, obstacle, is_script);
 		object_close(&object);
@@ -176,6 +186,15 @@ static bool prepare(const char *name, const char *path, const char *library)
 	if (preload)
 		preload_append(library);
 	return !is_fatal(obstacle);
+}
+
+/* Return: false: what was asked for by name cannot be done. */
+static bool share(const char *path)
+{
+	bool is_script;
+	const char *file = shared_names ? resolve(path, &is_script) : NULL;
+
+	return !shared_names || share_names(file ? file : path, shared_names);
 }
 
 static int cannot_run(const char *name, const char *path)
@@ -207,6 +226,8 @@ static int start(char **argv)
 		return cannot_run(argv[0], NULL);
 	if (!prepare(argv[0], path, library))
 		return STATUS_NOT_FOUND;
+	if (!share(path))
+		return STATUS_RUN_FAILED;
 	/* execvp() would have the shell read a program of another machine */
 	if (program_kind(path, &interpreter) == PROGRAM_ELF)
 		execv(path, argv);
@@ -227,6 +248,9 @@ static bool obey(int option, const char *value)
 		return set_format(value);
 	case 'm':
 		return set_hold_ms(value);
+	case 'n':
+		shared_names = shared_names ? memory_format("%s,%s", shared_names, value) : value;
+		return true;
 	case 's':
 		set("FONDUE_STRICT", "1");
 		return true;
@@ -267,6 +291,8 @@ const struct command command_run = {
 		"  --report-dir=DIR   keep reports there for `fondue report` (FONDUE_REPORT_DIR)\n"
 		"  --report-format=F  reports for people, text, or programs, json\n"
 		"                     (FONDUE_REPORT_FORMAT)\n"
+		"  --share=NAME,...   share these variables of a program that is not rebuilt, or of\n"
+		"                     OBJECT:NAME; see `fondue plan --help`\n"
 		"  --strict           rather not run than run private (FONDUE_STRICT=1)\n"
 		"  --verbose          say what is shared (FONDUE_VERBOSE=1)\n\n"
 		"Exit status: PROGRAM's own; 127 it is not found, or strict and not\n"

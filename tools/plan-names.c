@@ -184,12 +184,10 @@ static void choose(struct symbols *symbols, const struct datum *named, const cha
 	datum->symbol = named->symbol;
 }
 
-void names_choose(struct symbols *symbols, const char *name, struct complaints *complaints)
+static struct wish parse(const char *name)
 {
 	struct wish wish = { .name = name };
-	const struct datum **found;
 	const char *colon = strchr(name, ':');
-	size_t count;
 
 	if (colon && colon > name && colon[1] && colon[1] != ':') {
 		wish.where = memory_copy(name);
@@ -197,6 +195,23 @@ void names_choose(struct symbols *symbols, const char *name, struct complaints *
 		wish.name = colon + 1;
 	}
 	wish.is_pattern = strchr(wish.name, '*') != NULL;
+	return wish;
+}
+
+size_t names_count(const struct symbols *symbols, const char *name)
+{
+	struct wish wish = parse(name);
+	const struct datum **found;
+
+	return find_any(symbols, &wish, &found);
+}
+
+void names_choose(struct symbols *symbols, const char *name, struct complaints *complaints)
+{
+	struct wish wish = parse(name);
+	const struct datum **found;
+	size_t count;
+
 	count = find_any(symbols, &wish, &found);
 	if (!count)
 		complain(complaints,

@@ -13,6 +13,9 @@ struct complaints {
 
 void complain(struct complaints *complaints, char *text);
 
+/* How many variables @name stands for: NAME, FILE.c:NAME, FUNCTION:NAME, each perhaps with `*`. */
+size_t names_count(const struct symbols *symbols, const char *name);
+
 /*
  * names_choose() - mark the variables that @name stands for
  * @name: NAME, FILE.c:NAME, FUNCTION:NAME, each perhaps with `*` in it

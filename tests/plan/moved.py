@@ -27,7 +27,7 @@ class Plan:
          pointers, strings, name, id_size, identity) = self.HEADER.unpack_from(data)
         self.id = identity[:id_size]
         at = self.HEADER.size
-        self.rest = data[at:]
+        self.rest = data[8 + 4 + 4 + 8 + 8:]
         records = []
         for count, code in (variables, "<QQII"), (references, "<QiI"), (pointers, "<QQII"):
             size = struct.calcsize(code)
