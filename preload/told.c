@@ -326,5 +326,6 @@ bool told_end(uintptr_t lock, uint32_t word)
 		!swap(place, &state,
 			state & (REPORTER | COUNT_MAX << COUNT_SHIFT) ? state | ENDED : 0))
 		;
-	return lasts(place, state) && state & LEFT && count_of(state);
+	return lasts(place, state) && count_of(state) &&
+	       (state & LEFT || !is_waited_for(place));
 }

@@ -62,5 +62,5 @@ void told_leave(const struct lasting *lasting, uint64_t now);
 void told_take_back(uintptr_t lock, uint32_t word);
 bool told_resume(uintptr_t lock, uint32_t word, uint64_t *ret_since);
 
-/* Its owner has released it. Return: who was to say so has given up waiting. */
+/* Its owner has released it. Return: who was to say so has given up waiting, or died. */
 bool told_end(uintptr_t lock, uint32_t word);

@@ -213,6 +213,7 @@ static int play_again(void)
 
 	must(begin(&a, &b));
 	must(report(&it, a, START + LIMIT) == 0 && report(&it, a, START + 2 * LIMIT) == 1);
+	atomic_store(&registry->slots[b].wants, it.lock);
 	must(!told_end(it.lock, it.word)); /* a waiter says it */
 	/* nor is what is over reported by who has not seen that */
 	must(report(&it, b, START + 3 * LIMIT) == -1);
@@ -240,6 +241,20 @@ static int play_end_in_report(void)
 	return CHILD_GOOD;
 }
 
+/* Nobody is left of those who have reported it. */
+static int play_end_alone(void)
+{
+	const struct lasting it = lasting_at(0x1000, 7);
+	uint64_t since;
+	uint32_t a, b;
+
+	must(begin(&a, &b));
+	must(report(&it, a, START + LIMIT) == 0);
+	must(told_end(it.lock, it.word));
+	must(told_take(it.lock, it.word, &since) && since == START);
+	return CHILD_GOOD;
+}
+
 /* Released before anybody could report it. */
 static int play_withdrawn(void)
 {
@@ -254,6 +269,7 @@ static int play_withdrawn(void)
 	must(!told_is(it.lock, it.word) && !told_take(it.lock, it.word, &since));
 	must(report(&it, a, START + LIMIT) == 0);
 	must(told_claim(&it, a, START + 2 * LIMIT, &count) == 0);
+	atomic_store(&registry->slots[a].wants, it.lock);
 	must(!told_end(it.lock, it.word));
 	told_withdraw(&it, a, count);
 	must(told_take(it.lock, it.word, &since) && since == START);
@@ -275,6 +291,7 @@ int main(void)
 	test_play("who waits no more leaves what it has seen", play_left);
 	test_play("unless it was over by then", play_taken_back);
 	test_play("after a release the same word is a new acquisition", play_again);
+	test_play("its owner tells the end when nobody else can", play_end_alone);
 	test_play("a release before a report leaves nothing to be said", play_withdrawn);
 	test_play("a release in the middle of a report ends it, too", play_end_in_report);
 	return tap_done();
