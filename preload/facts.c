@@ -114,6 +114,28 @@ struct party *facts_add_gone(struct report *report, pid_t pid, pid_t tid, uint64
 	return party;
 }
 
+/* How often, and for how long, until a program that is being loaded has its name. */
+#define LOAD_LOOKS   40
+#define LOAD_LOOK_NS 500000
+
+/* Where our registry is in the whole family, and in no other program, it is still in place. */
+static bool is_of_the_family(pid_t pid)
+{
+	uint64_t magic = 0;
+
+	return target_copy(pid, (uintptr_t)registry, &magic, sizeof(magic)) == sizeof(magic) &&
+	       magic == REGISTRY_MAGIC;
+}
+
+/* The kernel frees the locks of who executes a program before it does anything else. */
+static void await_program(pid_t pid)
+{
+	const struct timespec pause = { .tv_nsec = LOAD_LOOK_NS };
+
+	for (unsigned i = 0; i < LOAD_LOOKS && (is_of_the_family(pid) || !thread_is_loaded(pid)); i++)
+		(void)sys_call(SYS_nanosleep, &pause, NULL);
+}
+
 /* Other threads that execute one end, and the first takes over: of them it is not told. */
 void facts_find_program(struct party *party, uint64_t since)
 {
@@ -121,6 +143,7 @@ void facts_find_program(struct party *party, uint64_t since)
 		!thread_process_lives(party->pid, since))
 		return;
 	party->has_become_other = true;
+	await_program(party->pid);
 	thread_look(party->pid, party->tid, &party->state);
 }
 

@@ -184,6 +184,14 @@ bool thread_process_lives(pid_t pid, uint64_t since)
 	       field(state, FIELD_START) * START_NS <= since;
 }
 
+/* The kernel gives a program its name, then says where its arguments are. */
+bool thread_is_loaded(pid_t pid)
+{
+	char arguments[16];
+
+	return read_about(pid, pid, "cmdline", arguments, sizeof(arguments)) > 0;
+}
+
 bool thread_proc_is_ours(void)
 {
 	char text[16], own[16];

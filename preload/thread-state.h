@@ -22,6 +22,9 @@ void thread_look(pid_t pid, pid_t tid, struct thread_state *ret_state);
  */
 bool thread_process_lives(pid_t pid, uint64_t since);
 
+/* Has the program of process @pid its name and its arguments? */
+bool thread_is_loaded(pid_t pid);
+
 /* Is what /proc calls this process the number that it has? */
 bool thread_proc_is_ours(void);
 
