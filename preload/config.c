@@ -213,7 +213,7 @@ static const char *const understood[] = {
 	[TYPE_SIZE] = "a size is a number of bytes, or with K, M, G or T, from 1M to 64T",
 	[TYPE_FORMAT] = "a format is text or json",
 	[TYPE_ACTION] = "an action is report or abort-owner-core",
-	[TYPE_SIGNAL] = "a signal is SIGURG (or 23), none or always; others end who does not know them",
+	[TYPE_SIGNAL] = "a signal is SIGURG (or 23), none or always; no other will do",
 };
 
 static void complain(struct variable *var)
