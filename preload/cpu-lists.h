@@ -40,6 +40,15 @@ static inline bool cpu_lists_are_ours(void)
 	return *(volatile uint32_t *)&cpu_lists_rseq()->cpu_id < CPUS_BY_RSEQ;
 }
 
+/* Whose slabs this thread takes blocks from, below HOMES: those of its processor. */
+static inline unsigned cpu_lists_home(void)
+{
+	uint32_t cpu = *(volatile uint32_t *)&cpu_lists_rseq()->cpu_id;
+
+	/* where it runs is not known: then it is the thread that has a home, by where its stack is */
+	return (cpu < CPUS_BY_RSEQ ? cpu : (uintptr_t)fondue_thread_() >> 12) % HOMES;
+}
+
 /* As above; a thread that libc has not registered is, if it can be. */
 bool cpu_lists_join(void);
 

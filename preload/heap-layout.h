@@ -52,7 +52,7 @@ extern const struct fondue_spin_calls spin_calls;
 #include <fondue/spinlock.h>
 
 #define HEAP_MAGIC   0x706165686e6f66ULL /* "fonheap", read as bytes on x86 */
-#define HEAP_VERSION 1
+#define HEAP_VERSION 2
 
 #define UNIT_SHIFT 16
 #define UNIT_SIZE  (1UL << UNIT_SHIFT)
@@ -99,15 +99,23 @@ struct unit {
 	uint32_t free;		 /* bits set in the bitmap */
 	uint32_t count;		 /* of a large block: its units */
 	uint32_t is_listed;
-	uint32_t spare;
+	uint32_t home;		 /* of a slab: which list it is in, when it has free blocks */
 	uint64_t size;		 /* of a large block: bytes that were asked for */
 };
 
+/*
+ * Processors take from slabs of their own, or else they would take the cache lines of small
+ * blocks, and of tags, from each other: as many sets of slabs as a class has are told apart.
+ * With more processors than these some share one.
+ */
+#define HOMES 16
+
 struct class_list {
 	fondue_spinlock_t lock;
-	uint32_t first;	       /* slab with free blocks; 0: none */
 	uint32_t kept;	       /* slab that was all free when last looked at; 0: none */
+	uint32_t spare;
 	_Atomic uint64_t direct; /* allocated without a list of a processor */
+	uint32_t first[HOMES]; /* slab with free blocks; 0: none */
 } __attribute__((aligned(64)));
 
 /* A process that has allocated: see owners.c. */

@@ -5,10 +5,15 @@
  * The bitmap is the only authority. A slab's count of free blocks, and the list of slabs that
  * have any, can be told from the bitmaps, and are when the owner of a class's lock has
  * died: then it may have died between any two stores here.
+ *
+ * A slab has a home, a few processors, and they take from it until it is empty; what others
+ * free goes back there. So blocks that lie side by side, and their tags, are written to by one
+ * processor, and not by two in turns, which costs ten times as much as an allocation.
  */
 #include <string.h>
 
 #include "slabs.h"
+#include "cpu-lists.h"
 #include "heap-lock.h"
 #include "units.h"
 
@@ -22,10 +27,10 @@ static void link_slab(struct class_list *list, uint32_t unit)
 	struct unit *slab = &heap_map.unit[unit];
 
 	slab->previous = 0;
-	slab->next = list->first;
+	slab->next = list->first[slab->home];
 	if (slab->next)
 		heap_map.unit[slab->next].previous = unit;
-	list->first = unit;
+	list->first[slab->home] = unit;
 	slab->is_listed = 1;
 }
 
@@ -36,7 +41,7 @@ static void unlink_slab(struct class_list *list, uint32_t unit)
 	if (slab->previous)
 		heap_map.unit[slab->previous].next = slab->next;
 	else
-		list->first = slab->next;
+		list->first[slab->home] = slab->next;
 	if (slab->next)
 		heap_map.unit[slab->next].previous = slab->previous;
 	slab->is_listed = 0;
@@ -56,13 +61,15 @@ static void repair(unsigned class)
 {
 	struct class_list *list = &heap_map.heap->classes[class];
 
-	list->first = list->kept = 0;
+	memset(list->first, 0, sizeof(list->first));
+	list->kept = 0;
 	for (uint32_t unit = 1; unit < heap_map.heap->top; unit++) {
 		struct unit *slab = &heap_map.unit[unit];
 
 		if (__atomic_load_n(&heap_map.kinds[unit], __ATOMIC_ACQUIRE) != class)
 			continue;
 		slab->free = count_free(unit);
+		slab->home %= HOMES;
 		slab->is_listed = 0;
 		if (slab->free)
 			link_slab(list, unit);
@@ -92,19 +99,74 @@ static void prepare(uint32_t unit, void *arg)
 			    blocks > 64 * i	   ? (1ULL << (blocks - 64 * i)) - 1 :
 						     0;
 	heap_map.unit[unit].free = blocks;
+	heap_map.unit[unit].home = 0;
 	heap_map.unit[unit].is_listed = 0;
 	for (uint32_t i = 0; i < blocks; i += 1 << PLANE_SHIFT)
 		memset(tag_at(unit, i), 0, sizeof(tag) << PLANE_SHIFT);
 }
 
-static uint32_t add_slab(unsigned class)
+static uint32_t add_slab(struct class_list *list, unsigned class, unsigned home)
 {
 	bool clean;
 	uint32_t unit = units_get(1, 1, class, prepare, &class, &clean);
 
-	if (unit)
-		link_slab(&heap_map.heap->classes[class], unit);
+	if (!unit)
+		return 0;
+	heap_map.unit[unit].home = home;
+	link_slab(list, unit);
 	return unit;
+}
+
+static bool is_all_free(unsigned class, uint32_t unit)
+{
+	return heap_map.kinds[unit] == class &&
+	       heap_map.unit[unit].free == size_classes[class].blocks;
+}
+
+/*
+ * So many slabs with free blocks of a class a home keeps from the others, half a megabyte: it is
+ * memory that nobody else uses as long as there is other. Of 10,000 blocks of 16 to 512 bytes
+ * some five slabs of a class are left when they have been freed, and those are what should not
+ * be shared.
+ */
+#define KEPT_APART 8
+
+/* One of another home that keeps @left others. 0: there is none. */
+static uint32_t find_elsewhere(const struct class_list *list, unsigned home, unsigned left)
+{
+	for (unsigned i = 1; i < HOMES; i++) {
+		uint32_t unit = list->first[(home + i) % HOMES];
+
+		for (unsigned j = 0; unit && j < left; j++)
+			unit = heap_map.unit[unit].next;
+		if (unit)
+			return unit;
+	}
+	return 0;
+}
+
+static uint32_t move_here(struct class_list *list, uint32_t unit, unsigned home)
+{
+	if (!unit)
+		return 0;
+	unlink_slab(list, unit);
+	heap_map.unit[unit].home = home;
+	link_slab(list, unit);
+	return unit;
+}
+
+/* One with free blocks. */
+static uint32_t find_slab(struct class_list *list, unsigned class, unsigned home)
+{
+	uint32_t unit = list->first[home];
+
+	if (unit)
+		return unit;
+	unit = list->kept && is_all_free(class, list->kept) ?
+		       list->kept :
+		       find_elsewhere(list, home, KEPT_APART);
+	unit = unit ? move_here(list, unit, home) : add_slab(list, class, home);
+	return unit ? unit : move_here(list, find_elsewhere(list, home, 0), home);
 }
 
 /* From one slab. */
@@ -131,12 +193,12 @@ static unsigned take_some(unsigned class, uint32_t unit, void **blocks, unsigned
 unsigned slabs_take(unsigned class, void **blocks, unsigned count)
 {
 	struct class_list *list = &heap_map.heap->classes[class];
-	unsigned taken = 0;
+	unsigned taken = 0, home = cpu_lists_home();
 
 	if (!lock(class))
 		return 0;
 	while (taken < count) {
-		uint32_t unit = list->first ? list->first : add_slab(class);
+		uint32_t unit = find_slab(list, class, home);
 		unsigned some;
 
 		if (!unit)
@@ -149,12 +211,6 @@ unsigned slabs_take(unsigned class, void **blocks, unsigned count)
 	}
 	heap_unlock(&list->lock);
 	return taken;
-}
-
-static bool is_all_free(unsigned class, uint32_t unit)
-{
-	return heap_map.kinds[unit] == class &&
-	       heap_map.unit[unit].free == size_classes[class].blocks;
 }
 
 /*

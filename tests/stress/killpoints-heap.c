@@ -394,16 +394,27 @@ static uint32_t bits_of(uint32_t unit)
 }
 
 /* A slab with free blocks is in the list of its class, once; others are not. */
-static bool are_slabs_right(unsigned class)
+static bool is_list_right(unsigned class, unsigned home, uint32_t *listed)
 {
-	uint32_t listed = 0, found = 0, before = 0;
+	uint32_t before = 0;
 
-	for (uint32_t i = heap_map.heap->classes[class].first; i; i = heap_map.unit[i].next) {
+	for (uint32_t i = heap_map.heap->classes[class].first[home]; i; i = heap_map.unit[i].next) {
 		if (heap_map.kinds[i] != class || heap_map.unit[i].previous != before ||
-			!heap_map.unit[i].is_listed || ++listed > heap_map.heap->top)
+			heap_map.unit[i].home != home || !heap_map.unit[i].is_listed ||
+			++*listed > heap_map.heap->top)
 			return false;
 		before = i;
 	}
+	return true;
+}
+
+static bool are_slabs_right(unsigned class)
+{
+	uint32_t listed = 0, found = 0;
+
+	for (unsigned home = 0; home < HOMES; home++)
+		if (!is_list_right(class, home, &listed))
+			return false;
 	for (uint32_t i = 1; i < heap_map.heap->top; i++)
 		if (heap_map.kinds[i] == class) {
 			if (heap_map.unit[i].free != bits_of(i))

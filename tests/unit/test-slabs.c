@@ -36,9 +36,11 @@ static bool is_linked_right(unsigned class)
 {
 	uint32_t listed = 0, found = 0;
 
-	for (uint32_t i = heap_map.heap->classes[class].first; i; i = heap_map.unit[i].next)
-		listed += heap_map.kinds[i] == class && heap_map.unit[i].free &&
-			  heap_map.unit[i].is_listed;
+	for (unsigned home = 0; home < HOMES; home++)
+		for (uint32_t i = heap_map.heap->classes[class].first[home]; i;
+			i = heap_map.unit[i].next)
+			listed += heap_map.kinds[i] == class && heap_map.unit[i].free &&
+				  heap_map.unit[i].is_listed && heap_map.unit[i].home == home;
 	for (uint32_t i = 1; i < heap_map.heap->top; i++)
 		found += heap_map.kinds[i] == class && heap_map.unit[i].free;
 	return listed == found;
@@ -75,13 +77,58 @@ static int play_exhausted(void)
 	return CHILD_GOOD;
 }
 
+/* As far as the heap can tell, on this processor. */
+static void be_on(uint32_t cpu)
+{
+	static struct rseq_area area;
+
+	area.cpu_id = cpu;
+	cpu_lists_rseq_at = (char *)&area - fondue_thread_();
+}
+
+static unsigned units_used(void)
+{
+	return (unsigned)atomic_load(&heap_map.heap->used_units);
+}
+
+static int play_homes(void)
+{
+	static void *here[10], *there[10], *more[20000];
+	unsigned used, per_slab = size_classes[20].blocks;
+
+	must(make_heap(HEAP_BYTES, false));
+	be_on(3);
+	must(slabs_take(20, here, 10) == 10);
+	be_on(4);
+	must(slabs_take(20, there, 10) == 10 && unit_of(here[0]) != unit_of(there[0]));
+	/* what is freed from elsewhere goes back to where it came from */
+	must(slabs_give(20, here, 10) && slabs_take(20, more, 10) == 10);
+	must(unit_of(more[0]) == unit_of(there[0]) && is_linked_right(20));
+	be_on(3 + HOMES);
+	must(slabs_take(20, here, 10) == 10 && unit_of(here[0]) != unit_of(there[0]));
+	/* many that others have are taken before a new one is, but not all */
+	must(slabs_take(20, more, 10 * per_slab) == 10 * per_slab);
+	for (unsigned i = 0; i < 10; i++)
+		must(slabs_give(20, more + i * per_slab + 5, 2));
+	used = units_used();
+	be_on(5);
+	must(slabs_take(20, here, 10) == 10 && units_used() == used && is_linked_right(20));
+	must(slabs_take(20, more, per_slab) == per_slab && units_used() == used + 1);
+	/* at the limit, the last */
+	atomic_store(&heap_map.heap->limit, (uint64_t)units_used() * UNIT_SIZE);
+	must(slabs_take(20, more, 20000) > per_slab && is_linked_right(20));
+	must(slabs_take(20, here, 1) == 0);
+	return CHILD_GOOD;
+}
+
 static void leave_wrong(void)
 {
 	struct class_list *list = &heap_map.heap->classes[5];
 
 	for (uint32_t i = 1; i < heap_map.heap->top; i++)
-		heap_map.unit[i] = (struct unit){ .previous = 3, .next = i, .free = 1, .is_listed = 7 };
-	list->first = 2;
+		heap_map.unit[i] = (struct unit){ .previous = 3, .next = i, .free = 1, .is_listed = 7,
+			.home = 777 };
+	list->first[0] = list->first[3] = 2;
 }
 
 static int play_death(void)
@@ -140,6 +187,7 @@ int main(void)
 	}
 	test_play("blocks of each class, and their slabs go back", play_take);
 	test_play("as many as there are, if there are not enough", play_exhausted);
+	test_play("processors have slabs of their own, as long as there is enough", play_homes);
 	test_play("lists are made anew when somebody has died", play_death);
 	test_play("four processes at once", play_crowd);
 	return tap_done();
