@@ -20,9 +20,9 @@
  * with an area of ours that lives as long as they do. Not with musl: there a detached thread unmaps
  * that area before its end, and the kernel would write to it once more.
  *
- * A thread that the kernel does not send back (an old kernel, a sandbox, the child of a
- * vfork(), another architecture) shares one of CPU_STRIPES lists with others, under a
- * lock; it changes them in the same order.
+ * A thread that the kernel does not send back has lists of its own (thread-lists.c). One that
+ * can have none, or is in the middle of a change to them, shares one of CPU_STRIPES lists with
+ * others, under a lock; it changes them in the same order.
  */
 #include "cpu-lists.h"
 #include "spinlock.h"
@@ -75,17 +75,13 @@ static struct cpu *stripe(uint32_t hint)
 
 static unsigned count_in(const struct list *list)
 {
-	return atomic_load_explicit(&list->word, memory_order_relaxed) & 0xffff;
+	return list_word(list) & LIST_COUNT;
 }
 
 /* Under the lock; whoever died before has either done it or not. */
 static void commit(struct list *list, int taken, int more)
 {
-	uint64_t word = atomic_load_explicit(&list->word, memory_order_relaxed);
-
-	/* release: the array before; pairs with the lock, and with a reader of statistics */
-	atomic_store_explicit(
-		&list->word, word + ((uint64_t)taken << 16) + more, memory_order_release);
+	list_commit(list, list_word(list) + taken * LIST_TAKEN + more);
 }
 
 /* Somebody else is at it, or it is us: then without. */

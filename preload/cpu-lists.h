@@ -6,10 +6,6 @@
 
 #include "heap-layout.h"
 
-/* Processors beyond these have none; what is left of the table serves threads without rseq. */
-#define CPU_STRIPES   64
-#define CPUS_BY_RSEQ (CPUS - CPU_STRIPES)
-
 /*
  * The kernel's and libc's agreement about restartable sequences (rseq(2)), as far as it is used
  * here; in the thread's own memory, the same distance from the thread pointer in all.
@@ -24,6 +20,8 @@ struct rseq_area {
 /* cpu_id, until the kernel writes one. */
 #define CPU_NOT_TRIED UINT32_MAX
 #define CPU_REFUSED   (UINT32_MAX - 1)
+/* This is the child of a vfork(), not the thread whose memory it is in: see hook-vfork.c. */
+#define CPU_AWAY      (UINT32_MAX - 2)
 
 extern FONDUE_INSIDE long cpu_lists_rseq_at;
 
@@ -35,24 +33,25 @@ static inline struct rseq_area *cpu_lists_rseq(void)
 	return (struct rseq_area *)(fondue_thread_() + cpu_lists_rseq_at);
 }
 
-static inline bool cpu_lists_are_ours(void)
+static inline uint32_t cpu_lists_cpu(void)
 {
-	return *(volatile uint32_t *)&cpu_lists_rseq()->cpu_id < CPUS_BY_RSEQ;
+	return *(volatile uint32_t *)&cpu_lists_rseq()->cpu_id;
 }
 
-/* Whose slabs this thread takes blocks from, below HOMES: those of its processor. */
-static inline unsigned cpu_lists_home(void)
+static inline bool cpu_lists_are_ours(void)
 {
-	uint32_t cpu = *(volatile uint32_t *)&cpu_lists_rseq()->cpu_id;
+	return cpu_lists_cpu() < CPUS_BY_RSEQ;
+}
 
-	/* where it runs is not known: then it is the thread that has a home, by where its stack is */
-	return (cpu < CPUS_BY_RSEQ ? cpu : (uintptr_t)fondue_thread_() >> 12) % HOMES;
+static inline bool cpu_lists_are_away(void)
+{
+	return cpu_lists_cpu() == CPU_AWAY;
 }
 
 /* As above; a thread that libc has not registered is, if it can be. */
 bool cpu_lists_join(void);
 
-/* The slow way, for threads without. */
+/* The slow way, for threads that have no lists of their own either. */
 void *cpu_lists_pop_locked(unsigned class, uint32_t hint);
 bool cpu_lists_push_locked(unsigned class, void *block, uint32_t hint);
 

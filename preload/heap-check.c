@@ -2,10 +2,10 @@
 /*
  * heap-check.c - going through all blocks
  *
- * A free block is in the bitmap of its slab or in one list of a processor, and its tag is
- * clear; an allocated one is in neither, and its tag says whose it is. One that is in neither,
- * with a clear tag, is on its way in somebody's hands, or was when he was killed. Anything
- * else is damage: there is one way to get it, to write into memory of the heap's own, or to
+ * A free block is in the bitmap of its slab or in one list of a processor or thread, and its
+ * tag is clear; an allocated one is in neither, and its tag says whose it is. One that is in
+ * neither, with a clear tag, is on its way in somebody's hands, or was when he was killed.
+ * Anything else is damage: there is one way to get it, to write into memory of the heap's own, or to
  * free a block in two threads at the same instant.
  *
  * Whoever goes through the lists writes nothing, and takes no lock: what changes meanwhile
@@ -19,6 +19,7 @@
 #include "heap.h"
 #include "owners.h"
 #include "slabs.h"
+#include "thread-lists.h"
 #include "units.h"
 
 /* Of each process that has blocks. */
@@ -119,8 +120,9 @@ static unsigned processors(void)
 static void audit_cpus(struct audit *audit)
 {
 	unsigned by_rseq = has_swap() ? processors() : 0;
+	unsigned end = CPU_FIRST_THREAD + thread_lists_used();
 
-	for (unsigned i = 0; i < CPUS; i++)
+	for (unsigned i = 0; i < end; i++)
 		if (is_resident(&heap_map.cpus[i]) ||
 			(by_rseq && (i < by_rseq || i >= CPUS_BY_RSEQ)))
 			audit_cpu(audit, &heap_map.cpus[i]);
@@ -338,11 +340,27 @@ static uint64_t reclaim_large(struct audit *audit, uint32_t unit, int pid)
 	return units_put(unit, heap_map.unit[unit].count);
 }
 
+/* What threads have had at hand that have ended: some slots are nobody's for long, or for ever. */
+static void inherit_lists(void)
+{
+	void *blocks[64];
+	unsigned count;
+
+	for (uint32_t number = 0; number < thread_lists_used(); number++)
+		for (unsigned class = 1; class <= CLASSES; class++)
+			while ((count = thread_lists_inherit(
+					number, class, blocks, FONDUE_COUNT(blocks))))
+				(void)slabs_give(class, blocks, count);
+}
+
 uint64_t heap_reclaim(int pid)
 {
-	struct audit *audit = begin(!pid);
+	struct audit *audit;
 	uint64_t done;
 
+	if (heap_map.heap && !pid)
+		inherit_lists();
+	audit = begin(!pid);
 	if (!audit)
 		return 0;
 	done = audit->reclaimed;

@@ -7,12 +7,13 @@
  * beginning at a multiple of 64 KiB:
  *
  *	struct heap	one
- *	struct cpu	CPUS, 64 KiB each: free blocks at hand, a list per size class
+ *	struct cpu	CPUS, 64 KiB each: free blocks at hand, a list per size class; of a
+ *			processor, or of a thread
  *	kinds		a byte per unit: what it is
  *	idle		a byte per unit: free, but its pages are in use still
  *	struct unit	per unit
  *	bitmaps		64 words per unit: bit N is set if block N of a slab is free, and in
- *			no list of a processor
+ *			no list
  *	tags		32 planes; plane P has 128 tags per unit, those of blocks 128 P to
  *			128 P + 127: so the tags of neighbouring units share pages
  *	blocks		units of 64 KiB, aligned to 2 MiB
@@ -21,14 +22,13 @@
  * the end of a block, or into one that it has freed, can lead the heap astray.
  *
  * WHO IS RIGHT. `kinds` says which units are slabs, of which class, and which are large
- * blocks: a unit is given away by one store of one byte. The bitmap of a slab and the lists of
- * processors say which blocks are free; the tag says whose an allocated one is. Lists of
- * slabs and counts follow from these, and are made anew when somebody has died while he
- * changed them.
+ * blocks: a unit is given away by one store of one byte. The bitmap of a slab and the lists
+ * say which blocks are free; the tag says whose an allocated one is. Lists of slabs and counts
+ * follow from these, and are made anew when somebody has died while he changed them.
  *
- * WHERE A BLOCK IS: bit set in the bitmap; or in one list of a processor; or tag not 0,
- * allocated. On its way from one to the next it is in none, and whoever has it in his
- * hands may be killed: then it is lost, until fondue_heap_reclaim(), and nothing worse.
+ * WHERE A BLOCK IS: bit set in the bitmap; or in one list; or tag not 0, allocated. On its way
+ * from one to the next it is in none, and whoever has it in his hands may be killed: then it
+ * is lost, until fondue_heap_reclaim(), and nothing worse.
  */
 #pragma once
 
@@ -75,8 +75,8 @@ typedef uint16_t tag;
 #define LIST_MAX 128
 
 /*
- * Free blocks of one class, for the threads that run on one processor. One store of `word`
- * commits whatever is done to it: see cpu-lists.c.
+ * Free blocks of one class, for the threads that run on one processor, or for one thread. One
+ * store of `word` commits whatever is done to it: see cpu-lists.c.
  */
 struct list {
 	_Atomic uint64_t word; /* taken since the beginning (48 bits), in it now (16 bits) */
@@ -85,12 +85,38 @@ struct list {
 };
 _Static_assert(sizeof(struct list) == 1088, "17 cache lines, an odd number: no aliasing");
 
-#define CPU_SIZE  65536
-#define CPUS	  1024 /* kernels for more are rare; their threads take the slow way */
+#define LIST_COUNT 0xffff
+#define LIST_TAKEN (1UL << 16)
+
+static inline uint64_t list_word(const struct list *list)
+{
+	return atomic_load_explicit(&list->word, memory_order_relaxed);
+}
+
+static inline void list_commit(struct list *list, uint64_t word)
+{
+	/*
+	 * release: the array before; pairs with the lock, or the life in the registry, by which
+	 * the next one gets it, and with a reader of statistics
+	 */
+	atomic_store_explicit(&list->word, word, memory_order_release);
+}
+
+/*
+ * Whose lists they are, in this order: of processors, for threads that are registered for rseq(2),
+ * and kernels for more of them are rare; some under locks, for whoever has no others; and of
+ * threads without rseq, by the numbers of their slots. Those that nobody uses take no memory.
+ */
+#define CPU_SIZE	 65536
+#define CPUS_BY_RSEQ	 960
+#define CPU_STRIPES	 64
+#define CPU_FIRST_THREAD (CPUS_BY_RSEQ + CPU_STRIPES)
+#define CPU_THREADS	 1024
+#define CPUS		 (CPU_FIRST_THREAD + CPU_THREADS)
 
 struct cpu {
 	struct list lists[CLASSES + 1]; /* 0 is unused */
-	fondue_spinlock_t lock; /* of those that serve threads, not a processor */
+	fondue_spinlock_t lock; /* of CPU_STRIPES */
 } __attribute__((aligned(CPU_SIZE)));
 _Static_assert(sizeof(struct cpu) == CPU_SIZE, "the lists of one processor");
 
@@ -143,7 +169,8 @@ struct heap {
 	_Atomic uint64_t large; /* large blocks allocated since the beginning */
 	fondue_spinlock_t owners_lock;
 	_Atomic uint32_t owners_used; /* entries of owners[] that have been somebody's */
-	uint32_t spare;
+	_Atomic uint32_t threads_used; /* of CPU_THREADS, as many have been somebody's */
+	_Atomic uint64_t lives; /* of processes, so far: see owners.h */
 	struct class_list classes[CLASSES + 1];
 	struct owner owners[OWNERS];
 };

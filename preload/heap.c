@@ -4,8 +4,9 @@
  *
  * The usual way takes a block from the list of the processor and writes its owner's number
  * into its tag; back, it clears the tag and puts the block into the list of the processor
- * that it is on then. All else is below: an empty list is filled from the slabs of its
- * class, a full one drained into them, large blocks are units in a row.
+ * that it is on then. Where the kernel does not help with that it is the thread's own list.
+ * All else is below: an empty list is filled from the slabs of its class, a full one drained
+ * into them, large blocks are units in a row.
  *
  * A block has one owner at a time, who alone changes its tag: so that needs no atomic
  * operation. A second free finds the tag clear, and is refused.
@@ -19,6 +20,7 @@
 #include "identity.h"
 #include "owners.h"
 #include "slabs.h"
+#include "thread-lists.h"
 #include "units.h"
 
 struct heap_map heap_map;
@@ -140,24 +142,54 @@ static void *no_memory(void)
 
 /* Small blocks. */
 
+/* Without rseq: the thread's own lists; or, if it cannot have any now, those under a lock. */
+static void *pop_otherwise(unsigned class, uint32_t hint)
+{
+	return thread_lists_join() ? thread_lists_pop(class) :
+				     cpu_lists_pop_locked(class, hint);
+}
+
+static bool push_otherwise(unsigned class, void *block, uint32_t hint)
+{
+	return thread_lists_join() ? thread_lists_push(class, block) :
+				     cpu_lists_push_locked(class, block, hint);
+}
+
+static bool uses_own_lists(void)
+{
+	return !cpu_lists_are_ours() && thread_lists_join();
+}
+
+/* Half of what a list holds. */
+static unsigned batch_of(unsigned class, bool own)
+{
+	return own ? (size_classes[class].batch + 1) / 2 : size_classes[class].batch;
+}
+
+static unsigned fill(unsigned class, void **blocks, unsigned count, bool own, uint32_t hint)
+{
+	if (!count)
+		return 0;
+	return own ? thread_lists_fill(class, blocks, count) :
+		     cpu_lists_fill(class, blocks, count, hint);
+}
+
 /* Take a batch; all but one go to the list at hand. */
 static __attribute__((noinline)) void *refill(unsigned class)
 {
 	void *blocks[BATCH_MAX];
 	uint32_t hint = owners_self();
+	void *block = cpu_lists_join() ? NULL : pop_otherwise(class, hint);
+	bool own = uses_own_lists();
 	unsigned count, kept;
 
-	if (!cpu_lists_join()) {
-		void *block = cpu_lists_pop_locked(class, hint);
-
-		if (block)
-			return block;
-	}
+	if (block)
+		return block;
 	units_tidy(false);
-	count = slabs_take(class, blocks, size_classes[class].batch);
+	count = slabs_take(class, blocks, batch_of(class, own));
 	if (!count)
 		return NULL;
-	kept = count > 1 ? cpu_lists_fill(class, blocks + 1, count - 1, hint) : 0;
+	kept = fill(class, blocks + 1, count - 1, own, hint);
 	if (kept < count - 1)
 		(void)slabs_give(class, blocks + 1 + kept, count - 1 - kept);
 	/* what came by no list is counted here */
@@ -173,14 +205,23 @@ static __attribute__((noinline)) void flush(unsigned class, void *block)
 	uint32_t hint = owners_self();
 	int saved = errno;
 	unsigned count;
+	bool own;
 
-	if (!cpu_lists_join() && cpu_lists_push_locked(class, block, hint))
+	if (!cpu_lists_join() && push_otherwise(class, block, hint))
 		return;
 	units_tidy(false);
-	count = cpu_lists_drain(class, blocks, size_classes[class].batch, hint);
+	own = uses_own_lists();
+	count = own ? thread_lists_drain(class, blocks, batch_of(class, own)) :
+		      cpu_lists_drain(class, blocks, batch_of(class, own), hint);
 	blocks[count++] = block;
 	(void)slabs_give(class, blocks, count);
 	errno = saved;
+}
+
+static __attribute__((noinline)) void put_otherwise(unsigned class, void *block)
+{
+	if (!thread_lists_push(class, block))
+		flush(class, block);
 }
 
 /* Times its number, 2^32; and what is left, less than 2^16 if it is the start of a block. */
@@ -217,6 +258,17 @@ static __attribute__((noinline)) void *allocate_slowly(
 	return block;
 }
 
+/* From the thread's own list, if it has one. */
+static __attribute__((noinline)) void *allocate_otherwise(unsigned class, size_t alignment)
+{
+	void *block = thread_lists_pop(class);
+
+	if (!block)
+		return allocate_slowly(class, NULL, alignment);
+	*tag_of(class, block) = owners_here->mine;
+	return block;
+}
+
 /* What is not usual is called last: so nothing need be saved for it. */
 static inline void *allocate_small(unsigned class, size_t alignment)
 {
@@ -224,8 +276,8 @@ static inline void *allocate_small(unsigned class, size_t alignment)
 	tag mine;
 
 	if (__builtin_expect(!cpu_lists_pop(class, &block), 0))
-		return allocate_slowly(class, NULL, alignment);
-	mine = *owners_mine;
+		return allocate_otherwise(class, alignment);
+	mine = owners_here->mine;
 	if (__builtin_expect(!mine, 0))
 		return allocate_slowly(class, block, alignment);
 	*tag_of(class, block) = mine;
@@ -377,7 +429,7 @@ static inline __attribute__((always_inline)) void free_small(
 	}
 	*owner = TAG_FREE;
 	if (__builtin_expect(!cpu_lists_push(class, block), 0))
-		flush(class, block);
+		put_otherwise(class, block);
 }
 
 /* In a process that came too late for the heap each block has a mapping of its own. */

@@ -7,7 +7,8 @@
  * rseq(2); but the kernel drops the registration of such a child, so that what stands there
  * is the parent's and gets old, and sequences (cpu-lists.c) are not protected. A child of
  * vfork() that allocates does what it must not; but it should not damage the heap of all. So it
- * finds that this thread is no registered one, and takes the slow way.
+ * finds that this is not the thread whose memory it is in, and goes the way under a lock. It
+ * does not use that thread's own lists either: it may outlive it, and they are another's then.
  *
  * The parent finds it so, too, if the kernel has not written there when it woke it, as it does
  * where it has scheduled it; then what the child has found there is put back. In one
@@ -37,7 +38,7 @@ pid_t (*vfork_elsewhere(void))(void)
 }
 
 _Static_assert(offsetof(struct rseq_area, cpu_id) == 4, "as it is below");
-_Static_assert(CPU_REFUSED == UINT32_MAX - 1, "-2, as it is below");
+_Static_assert(CPU_AWAY == UINT32_MAX - 2, "-3, as it is below");
 
 __asm__(".pushsection .text\n"
 	"\t.globl vfork\n\t.type vfork, @function\n"
@@ -53,7 +54,7 @@ __asm__(".pushsection .text\n"
 	"\tjmpq *%rax\n"
 	"1:\tmovq cpu_lists_rseq_at(%rip), %rdx\n"
 	"\tmovq vfork_cpu_id@gottpoff(%rip), %rsi\n"
-	"\tmovl %fs:4(%rdx), %r10d\n" /* -2: nothing is to be done */
+	"\tmovl %fs:4(%rdx), %r10d\n" /* -3: nothing is to be done */
 	"\tpopq %rdi\n"
 	"\t.cfi_adjust_cfa_offset -8\n"
 	"\t.cfi_register %rip, %rdi\n"
@@ -62,9 +63,9 @@ __asm__(".pushsection .text\n"
 	"\ttestq %rax, %rax\n"
 	"\tjnz 2f\n"
 	/* the child */
-	"\tcmpl $-2, %r10d\n"
+	"\tcmpl $-3, %r10d\n"
 	"\tje 3f\n"
-	"\tmovl $-2, %ecx\n"
+	"\tmovl $-3, %ecx\n"
 	"\txchgl %ecx, %fs:4(%rdx)\n"
 	"\tmovl %ecx, %fs:(%rsi)\n"
 	"3:\tjmpq *%rdi\n"
@@ -74,10 +75,10 @@ __asm__(".pushsection .text\n"
 	"\t.cfi_rel_offset %rip, 0\n"
 	"\tcmpq $-4095, %rax\n"
 	"\tjae 4f\n"
-	"\tcmpl $-2, %r10d\n"
+	"\tcmpl $-3, %r10d\n"
 	"\tje 5f\n"
 	"\tmovq %rax, %r8\n"
-	"\tmovl $-2, %eax\n"
+	"\tmovl $-3, %eax\n"
 	"\tmovl %fs:(%rsi), %ecx\n"
 	"\tcmpxchgl %ecx, %fs:4(%rdx)\n"
 	"\tmovq %r8, %rax\n"

@@ -8,7 +8,9 @@
  * numbers have been used the tags are gone through, and those of dead processes that have
  * left nothing are given again.
  *
- * A child finds that it has no number, for the page that holds its parent's is wiped.
+ * A child finds that it has no number, for the page that holds its parent's is wiped. Without
+ * such a page nobody who forks by a bare system call would be noticed: to have the parent's
+ * number is bad enough, its life is never told.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,20 +23,20 @@
 #include "text.h"
 #include "thread-state.h"
 
-static tag nobodys;
-volatile tag *owners_mine = &nobodys;
+static struct owners_here nobodys;
+volatile struct owners_here *owners_here = &nobodys;
 
 static void forget(void)
 {
-	*owners_mine = TAG_FREE;
+	owners_here->mine = TAG_FREE;
 }
 
 void owners_start(void)
 {
-	volatile tag *page = born_empty(sizeof(tag));
+	volatile struct owners_here *page = born_empty(sizeof(*page));
 
 	if (page)
-		owners_mine = page;
+		owners_here = page;
 	else
 		pthread_atfork(NULL, NULL, forget);
 }
@@ -157,6 +159,13 @@ static tag take_number(int pid)
 	return owner;
 }
 
+static void become(tag owner)
+{
+	owners_here->mine = owner;
+	if (owners_here != &nobodys)
+		owners_here->life = (atomic_fetch_add(&heap_map.heap->lives, 1) + 1) * OWNERS_LIFE;
+}
+
 /* Two threads of a process may both come here: the second finds what the first has got. */
 tag owners_claim(void)
 {
@@ -166,10 +175,10 @@ tag owners_claim(void)
 
 	if (!heap_lock(&heap->owners_lock, &inherited))
 		return TAG_NOBODY;
-	owner = *owners_mine;
+	owner = owners_here->mine;
 	if (!owner) {
 		owner = take_number((int)sys_call(SYS_getpid));
-		*owners_mine = owner;
+		become(owner);
 	}
 	heap_unlock(&heap->owners_lock);
 	return owner;

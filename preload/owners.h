@@ -6,8 +6,17 @@
 
 #include "heap-layout.h"
 
-/* Holds this process's own; wiped in every child. Never NULL once there is a heap. */
-extern FONDUE_INSIDE volatile tag *owners_mine;
+/* What this process is; wiped in every child. */
+struct owners_here {
+	tag mine;      /* its number; TAG_FREE: it has none yet */
+	/*
+	 * Tells it from all processes that ever were; a multiple of OWNERS_LIFE. 0: it cannot be
+	 * told from its parent, or has no number yet.
+	 */
+	uint64_t life;
+};
+#define OWNERS_LIFE 65536
+extern FONDUE_INSIDE volatile struct owners_here *owners_here;
 
 void owners_start(void);
 
@@ -16,7 +25,7 @@ tag owners_claim(void);
 
 static inline tag owners_self(void)
 {
-	tag mine = *owners_mine;
+	tag mine = owners_here->mine;
 
 	return mine ? mine : owners_claim();
 }

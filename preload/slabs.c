@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "slabs.h"
-#include "cpu-lists.h"
 #include "heap-lock.h"
+#include "thread-lists.h"
 #include "units.h"
 
 static uint64_t *bitmap_of(uint32_t unit)
@@ -193,7 +193,7 @@ static unsigned take_some(unsigned class, uint32_t unit, void **blocks, unsigned
 unsigned slabs_take(unsigned class, void **blocks, unsigned count)
 {
 	struct class_list *list = &heap_map.heap->classes[class];
-	unsigned taken = 0, home = cpu_lists_home();
+	unsigned taken = 0, home = thread_lists_home();
 
 	if (!lock(class))
 		return 0;

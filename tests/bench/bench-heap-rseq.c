@@ -3,9 +3,9 @@
  * bench-heap-rseq.c - where the kernel or libc knows no restartable sequences
  *
  * libc can be told not to register its threads, at the start of a process, as older ones never
- * do: then the heap does so itself. If the kernel refuses, or a sandbox in its name, it takes
- * the slow way for every block: lists under locks. So two other processes are started, and
- * asked in turns what it takes there.
+ * do: then the heap does so itself. If the kernel refuses, or a sandbox in its name, each thread
+ * has lists of its own. So two other processes are started, and asked in turns what it takes
+ * there.
  */
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -39,7 +39,8 @@ static int play_marked(void)
 		}
 		must(pid > 0 && cpu_id() < 4096 && unit_wait(pid) == CHILD_GOOD);
 		must(!__rseq_size || in_child > 4096);
-		must(cpu_id() == (uint32_t)sched_getcpu() || cpu_id() == (uint32_t)sched_getcpu());
+		must(!__rseq_size || cpu_id() == (uint32_t)sched_getcpu() ||
+			cpu_id() == (uint32_t)sched_getcpu());
 	}
 	pid = vfork();
 	if (pid == 0) {

@@ -27,6 +27,7 @@
 #include "owners.h"
 #include "registry.h"
 #include "slabs.h"
+#include "thread-lists.h"
 #include "units.h"
 
 #include "../unit/kernel.h"
@@ -40,7 +41,10 @@
 
 struct stage *stage;
 static void *volatile *kept; /* blocks of the victim or of the test; shared */
-static bool uses_rseq;
+
+/* How free blocks come to hand. */
+static enum { BY_THREAD, UNDER_LOCK, BY_RSEQ } way;
+static const char *const ways[] = { "", ", under a lock", ", rseq" };
 
 /* What is stepped. */
 static int act_malloc(void)
@@ -123,13 +127,13 @@ static void be_somebody_with_large(void)
 /* The list is full, and the slabs are. */
 static void fill_list(void)
 {
-	unsigned count = 4 * size_classes[class_of(SIZE)].list;
+	unsigned class = class_of(SIZE), list = size_classes[class].list, count = 4 * list;
 	void *blocks[512];
 
 	be_somebody();
 	for (unsigned i = 0; i < count; i++)
 		blocks[i] = heap_calls.malloc(SIZE);
-	for (unsigned i = 0; i < size_classes[class_of(SIZE)].list; i++)
+	for (unsigned i = way == BY_THREAD ? thread_lists_max(class) : list; i; i--)
 		heap_calls.free(blocks[--count]);
 	kept[0] = blocks[0];
 }
@@ -214,8 +218,7 @@ static struct { unsigned deaths; uint64_t lost, most_lost; } tally;
 
 static bool broken(const char *what)
 {
-	tap_note("%s%s, step %u: %s", point.scenario->name, uses_rseq ? ", rseq" : "", point.n,
-		what);
+	tap_note("%s%s, step %u: %s", point.scenario->name, ways[way], point.n, what);
 	tap_note("  killed before %s", point.where);
 	return false;
 }
@@ -225,7 +228,7 @@ extern const unsigned __rseq_size __attribute__((weak));
 
 static long rseq_at(void)
 {
-	return uses_rseq ? __rseq_offset : 0;
+	return way == BY_RSEQ ? __rseq_offset : 0;
 }
 
 /* As good as new, for each death. */
@@ -239,12 +242,15 @@ static void make_heap(void)
 		munmap(heap_map.heap, size);
 	}
 	heap_map = (struct heap_map){ .heap = NULL };
+	thread_lists_mine = (struct thread_lists){ .at_hand = 0 };
 	kernel_reset();
-	if (!uses_rseq)
+	if (way != BY_RSEQ)
 		kernel_refuse(SYS_rseq, ENOSYS);
 	heap_start(rseq_at);
 	if (!heap_create(HEAP_BYTES))
 		tap_bail_out("no heap");
+	if (way == UNDER_LOCK)
+		cpu_lists_rseq()->cpu_id = CPU_AWAY;
 }
 
 #if defined(__x86_64__)
@@ -543,7 +549,7 @@ static bool die_everywhere(const struct scenario *scenario, unsigned points)
 		if (!(stride == 1 && is_another_round(n)) && !die(scenario, n))
 			return false;
 	tap_note("%s%s: %u deaths in %u steps; %.2f blocks lost each, %u at most", scenario->name,
-		uses_rseq ? ", rseq" : "", tally.deaths, steps,
+		ways[way], tally.deaths, steps,
 		(double)tally.lost / tally.deaths, (unsigned)tally.most_lost);
 	return true;
 }
@@ -585,7 +591,10 @@ static void play_all(unsigned points, const char *wanted, const char *at)
 	for (unsigned i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
 		if (!strstr(scenarios[i].name, wanted))
 			continue;
-		snprintf(name, sizeof(name), "%s%s", scenarios[i].name, uses_rseq ? ", rseq" : "");
+		/* what is no list is the same whose they are */
+		if (way == UNDER_LOCK && !strstr(scenarios[i].name, "list"))
+			continue;
+		snprintf(name, sizeof(name), "%s%s", scenarios[i].name, ways[way]);
 		test(name, plays(&scenarios[i], points, at));
 	}
 }
@@ -600,9 +609,8 @@ int main(int argc, char **argv)
 		tap_note("ptrace: %s", strerror(errno));
 		tap_skip_all("no process can be stepped here");
 	}
-	play_all(points, wanted, at);
-	uses_rseq = &__rseq_size && __rseq_size;
-	if (uses_rseq)
-		play_all(points, wanted, at);
+	for (way = BY_THREAD; way <= BY_RSEQ; way++)
+		if (way != BY_RSEQ || (&__rseq_size && __rseq_size))
+			play_all(points, wanted, at);
 	return tap_done();
 }

@@ -12,6 +12,7 @@
 #include "registry.h"
 #include "slabs.h"
 #include "spinlock.h"
+#include "thread-lists.h"
 #include "unit.h"
 #include "units.h"
 
