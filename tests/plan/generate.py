@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: MIT
 """A campaign: many random programs; each plan is right, or was refused.
 
-    generate.py --fondue EXE [--rounds=N] [--seed=N] [--keep=DIR]
+    generate.py --fondue EXE [--library SO --include DIR] [--rounds=N] [--seed=N] [--keep=DIR]
 
 Each program is compiled in one of many ways, and a random set of its variables is chosen.
 If the plan is not refused, its references in code must be the very ones that the object
 files' relocations tell of (truth.py), and the program must compute the same when the
-variables are somewhere else (moved.py).
+variables are somewhere else (moved.py). With the runtime, what a child computes is looked for in
+its parent: it is in the variables that the plan shares, and in no others; and the same is so of
+the program with annotations.
 """
 import argparse
 import collections
@@ -68,7 +70,10 @@ class Round:
                   "-Wl,--build-id")
 
     def plan(self):
-        names = self.program.names
+        there = subprocess.run(["nm", "one"], cwd=self.directory, stdout=subprocess.PIPE,
+                               text=True).stdout.split()
+        # what the compiler has found a use for
+        names = [name for name in self.program.names if name in there] or self.program.names
         count = self.random.randint(1, max(1, min(4, len(names))))
         self.chosen = sorted(self.random.sample(names, count))
         return subprocess.run([self.args.fondue, "plan", "-o", "one.plan", "--explain", "./one", *self.chosen],
@@ -82,6 +87,38 @@ class Round:
         except subprocess.TimeoutExpired:
             return "it does not end"
         return ran.returncode, ran.stdout
+
+    def left(self, name, *words, **environment):
+        """What the parent has in each variable: by name."""
+        ran = subprocess.run(["./" + name, *words], cwd=self.directory, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, timeout=20, text=True,
+                             env=dict(os.environ, **environment))
+        lines = [line.split() for line in ran.stdout.splitlines()]
+        return dict(line for line in lines if len(line) == 2), ran.stderr
+
+    def shares_exactly(self, name, environment):
+        """Return: None, or what is wrong."""
+        done, _ = self.left("one", "in", "one")
+        undone, _ = self.left("one", "fork")
+        found, said = self.left(name, "fork", LD_PRELOAD=self.args.library, **environment)
+        wanted = {key: done[key] if key in self.chosen else undone[key] for key in done}
+        return None if found == wanted and not said else f"{name}: {found}, not {wanted}\n{said}"
+
+    def annotate(self):
+        suffix = ".cc" if self.program.cxx else ".c"
+        with open(self.path("annotated" + suffix), "w") as file:
+            file.write(self.program.annotated(self.chosen))
+        self.make(self.driver, "-w", "-g", "-fPIE", "-I" + self.args.include, *self.flags, "-c",
+                  "annotated" + suffix)
+        self.make(self.driver, "-pie", *self.flags, "annotated.o", "opaque.o", "-o", "annotated")
+
+    def run_shared(self):
+        plan = self.path("one.plan")
+        wrong = self.shares_exactly("one", {"FONDUE_PLAN": plan})
+        if not wrong and not any(name.startswith("l") for name in self.chosen):
+            self.annotate()
+            wrong = self.shares_exactly("annotated", {})
+        return wrong
 
     def counted(self):
         """What the plan has too much, and too little, of."""
@@ -122,12 +159,15 @@ class Round:
         counted = self.counted()
         if counted and (counted[0] or counted[1]):
             return "differs", f"{counted}\n{ran.stdout}"
-        return "right", ""
+        wrong = self.run_shared() if self.args.library else None
+        return ("wrong", wrong) if wrong else ("right", "")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fondue", required=True)
+    parser.add_argument("--library", help="libfondue.so, to carry plans out")
+    parser.add_argument("--include", help="of its headers")
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", default="1")
@@ -135,6 +175,8 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     args.fondue = os.path.abspath(args.fondue)
+    args.library = args.library and os.path.abspath(args.library)
+    args.include = args.include and os.path.abspath(args.include)
     counts, why = collections.Counter(), collections.Counter()
     for number in range(args.first, args.first + args.rounds):
         with tempfile.TemporaryDirectory(prefix="fondue-plan-") as directory:

@@ -4,10 +4,13 @@
     program = Program(random.Random(7), cxx=False)
     program.source, program.names
 
-What a run prints depends on every variable. Neighbours are of all sizes, so that ends and
+What a run prints depends on every variable; run with an argument, it computes in a child and
+prints, one a line, what its parent has in each variable then. Neighbours are of all sizes, so that ends and
 beginnings meet; arrays are walked by end pointers, upwards and downwards, with indices from
 unknown starts, with bases that are displaced, through helpers, tables and libc.
 """
+
+import re
 
 TYPES = ["int", "long", "char", "short", "double", "unsigned"]
 
@@ -15,6 +18,8 @@ HEAD = r"""
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 %(include)s
 extern %(c)s long opaque(long);
 extern %(c)s void sink(void *, long);
@@ -281,12 +286,29 @@ class Program:
         text = HEAD % {"include": include, "c": '"C"' if self.cxx else ""}
         text += "\n".join(self.lines) + "\n\n"
         text += "\n".join(body for _, body, _ in self.functions)
-        text += "\nint main(void)\n{\n\tlong r = 0;\n\tfor (long x = 0; x < 12; x++) {\n"
+        text += "\nstatic NOINLINE long compute(int aloud)\n{\n\tlong r = 0;\n"
+        text += "\tfor (long x = 0; x < 12; x++) {\n"
         for name, _, _ in self.functions:
             if name:
                 text += f"\t\tr = (r * 31 + {name}(opaque(x))) & 0xffffffffff;\n"
-        text += "\t\tprintf(\"%ld\\n\", r);\n\t}\n"
+        text += "\t\tif (aloud) printf(\"%ld\\n\", r);\n\t}\n\treturn r;\n}\n"
+        text += "\nint main(int argc, char **argv)\n{\n\tlong r = 0;\n\t(void)argv;\n"
+        text += "\tif (argc == 2 && fork() == 0) { compute(0); _exit(0); }\n"
+        text += "\tif (argc == 2) wait(NULL); else r = compute(argc == 1);\n"
         for a in self.arrays:
-            text += f"\tfor (int i = 0; i < {a.count}; i++) r = r * 7 + {self.value(a, a.name + '[i]')};\n"
-        text += "\tprintf(\"%ld\\n\", r);\n\treturn 0;\n}\n"
-        return text
+            text += f"\tr = 0; for (int i = 0; i < {a.count}; i++) " \
+                    f"r = r * 7 + {self.value(a, a.name + '[i]')};\n" \
+                    f"\tprintf(\"{a.name} %ld\\n\", r);\n"
+        for name, _ in self.scalars:
+            text += f"\tprintf(\"{name} %ld\\n\", (long){name});\n"
+        return text + "\treturn 0;\n}\n"
+
+    def annotated(self, names):
+        """The same with these variables in section `shared`."""
+        lines = []
+        for line in self.source.split("\n"):
+            word = re.match(r"\s*(?:static )?(?:struct )?\w+ (?:\*(?:const )?)?(\w+)[\[; =]", line)
+            if word and word.group(1) in names:
+                line = "FONDUE_SHARED " + line.lstrip()
+            lines.append(line)
+        return "#include <fondue/shared.h>\n" + "\n".join(lines)
