@@ -160,6 +160,7 @@ static const char *add_section(struct bytes *bytes, const GElf_Shdr *header, con
 	struct section_extent section = {
 		.at = { header->sh_addr, header->sh_addr + header->sh_size },
 		.name = name ? name : "",
+		.type = header->sh_type,
 		.is_code = header->sh_flags & SHF_EXECINSTR,
 		.is_writable = header->sh_flags & SHF_WRITE,
 	};

@@ -21,6 +21,7 @@ struct load {
 struct section_extent {
 	struct extent at;
 	const char *name;
+	uint32_t type; /* SHT_* */
 	bool is_code;
 	bool is_writable;
 };

@@ -121,7 +121,7 @@ static void returns(struct run *run, struct value value)
 {
 	if (value.kind == VALUE_STACK)
 		value = value_unknown();
-	use_escapes(value);
+	use(value, USE_RETURNED);
 	run->outcome.value = run->outcome.returns ? value_join(run->outcome.value, value) :
 						    value;
 	run->outcome.returns = true;

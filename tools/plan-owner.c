@@ -40,6 +40,11 @@ static enum side side_of(const struct datum *datum)
 	return !datum ? SIDE_NONE : datum->is_chosen ? SIDE_SHARED : SIDE_PRIVATE;
 }
 
+static enum side other_side(enum side side)
+{
+	return side == SIDE_SHARED ? SIDE_PRIVATE : SIDE_SHARED;
+}
+
 static enum side both(enum side a, enum side b)
 {
 	return (enum side)(a | b);
@@ -198,7 +203,7 @@ static bool is_pure(const struct places *places, const struct group *group)
 		const struct root *member = &places->roots[group->roots[i]];
 
 		if (!group->is_whole || !member->is_visited ||
-			member->uses & ~(unsigned)USE_ODD || evidence(places, member) ||
+			member->uses & ~(unsigned)(USE_ODD | USE_RETURNED) || evidence(places, member) ||
 			!member->field)
 			return false;
 		for (unsigned k = 0; k < member->link_count; k++)
@@ -213,7 +218,7 @@ static bool is_scalar_alone(const struct datum *datum)
 {
 	uint64_t size = datum->at.end - datum->at.start;
 
-	return datum->symbol && !datum->is_taken && size <= 8 && !(size & (size - 1));
+	return datum->symbol && !datum->taken && size <= 8 && !(size & (size - 1));
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -230,7 +235,7 @@ static uint64_t reach_below(const struct root *root, const struct datum *here)
 
 	if (root->uses & USE_NOT_SEEN)
 		return ROOT_REACH;
-	if (root->uses & (USE_ESCAPES | USE_MEETS_OTHER))
+	if (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER))
 		reach = REACH_ESCAPED;
 	if (root->uses & USE_ODD)
 		reach = REACH_ODD;
@@ -257,7 +262,8 @@ static bool may_be_below(
 		return false;
 	if (root->uses & USE_NOT_SEEN || (is_indexed && is_array_for(rival, root->step)))
 		return true;
-	return (root->uses & (USE_ESCAPES | USE_MEETS_OTHER | USE_ODD)) &&
+	return (root->uses &
+		       (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD)) &&
 	       is_array_for(rival, distance);
 }
 
@@ -267,9 +273,11 @@ static bool may_be_end(
 	bool is_start = here && here->at.start == root->address;
 	bool only_indexed = root->uses & USE_INDEXED &&
 			    !(root->uses & (USE_ESCAPES | USE_MEETS_OTHER | USE_ODD |
-						   USE_NOT_SEEN | USE_REVERSED));
+						   USE_NOT_SEEN | USE_REVERSED | USE_RETURNED));
 
 	if (is_scalar_alone(rival) && !(root->uses & USE_NOT_SEEN))
+		return false;
+	if (only_indexed && !is_array_for(rival, root->step))
 		return false;
 	if (only_indexed && is_start && (root->low >= 0 || !(root->uses & USE_WILD)))
 		return false;
@@ -339,7 +347,7 @@ static void refuse(struct places *places, const struct root *root, enum side sho
 	rival = find_rival(places, root, side);
 	if (!rival)
 		rival = owner_of_side(places, root->address,
-			side == SIDE_SHARED ? SIDE_PRIVATE : SIDE_SHARED);
+			other_side(side));
 	places_refuse(places,
 		(struct refusal_of_plan){ .at = root->at,
 			.is_code = root->field != 0,
@@ -359,7 +367,7 @@ static bool decide_by_touch(const struct places *places, struct root *root, enum
 	unsigned doubtful = USE_MEETS_OTHER;
 
 	if (!(possible & side)) /* it lies outside of what it touches */
-		doubtful |= USE_ESCAPES | USE_ODD | USE_STRADDLES;
+		doubtful |= USE_ESCAPES | USE_RETURNED | USE_ODD | USE_STRADDLES;
 	if (possible != side && root->uses & doubtful)
 		return false;
 	settle(places, root, side, "it touches it");
@@ -388,9 +396,14 @@ static bool decide_by_place(const struct places *places, struct root *root)
 	enum side side = side_of(here ? here : datum_ending(places, root->address));
 
 	if (side == SIDE_NONE || root->uses & USE_STRADDLES ||
-		(root->link_count && plausible(places, root->address) != side) ||
-		find_rival(places, root, side))
+		(root->link_count && plausible(places, root->address) != side))
 		return false;
+	if (find_rival(places, root, side)) {
+		/* then it may be the rival's only, if not of what ends here */
+		if (here || find_rival(places, root, other_side(side)))
+			return false;
+		side = other_side(side);
+	}
 	settle(places, root, side, "nothing else can be meant");
 	return true;
 }

@@ -207,7 +207,7 @@ static bool is_constant(const struct places *places, const struct pointer *point
 		    places->bytes, (struct extent){ pointer->at, pointer->at + 8 }))
 		return true;
 	return datum && datum->symbol && datum->at.start == pointer->at &&
-	       datum->at.end == pointer->at + 8 && !datum->is_exported && !datum->is_taken &&
+	       datum->at.end == pointer->at + 8 && !datum->is_exported && !datum->taken &&
 	       !is_stored_to(places, pointer->at);
 }
 
@@ -216,7 +216,18 @@ static void mark_taken(struct places *places, uint64_t address)
 	struct datum *datum = symbols_datum(places->symbols, address);
 
 	if (datum)
-		datum->is_taken = true;
+		datum->taken++;
+}
+
+/*
+ * A symbol is named; or the linker made the slot, for a symbol without any addend; or the
+ * pointer points to itself, as __dso_handle does.
+ */
+static bool is_certain(const struct pointer *pointer, const struct datum *datum)
+{
+	return pointer->is_named ||
+	       (pointer->is_got && datum && datum->at.start == pointer->value) ||
+	       pointer->at == pointer->value;
 }
 
 void relocs_make_roots(struct places *places)
@@ -228,15 +239,13 @@ void relocs_make_roots(struct places *places)
 	for (size_t i = 0; i < places->pointer_count; i++) {
 		const struct pointer *pointer = &places->pointers[i];
 		const struct datum *datum = symbols_datum(places->symbols, pointer->value);
-		bool is_start = datum && datum->at.start == pointer->value;
 
 		if (pointer->value + ROOT_REACH < data.start ||
 			pointer->value > data.end + ROOT_REACH)
 			continue;
 		places_add_root(places, (struct root){ .at = pointer->at,
 						.address = pointer->value,
-						.is_certain = pointer->is_named ||
-							      (pointer->is_got && is_start),
+						.is_certain = is_certain(pointer, datum),
 						.symbol = pointer->is_named ?
 								  pointer->symbol :
 								  pointer->value,

@@ -20,6 +20,7 @@ enum {
 	USE_ODD = 32,	      /* arithmetic that pointers are not subject to */
 	USE_STRADDLES = 64,   /* touched across the edge of a variable */
 	USE_NOT_SEEN = 128,   /* no path to it was found */
+	USE_RETURNED = 256,   /* it is where a function would return it, if it returned any */
 };
 
 #define LINKS_MAX 16

@@ -303,7 +303,7 @@ static void collect_relative(
 		return; /* else a prefetch, which changes nothing */
 	datum = symbols_datum(places->symbols, touched.start);
 	if (datum)
-		datum->is_taken = true;
+		datum->taken++;
 	places_add_root(places, (struct root){ .at = insn->at,
 					.address = touched.start,
 					.field = insn->at + insn->in.raw.disp.offset,
@@ -457,7 +457,7 @@ static void cross_check_constants(
 
 static bool holds_constants(const struct section_extent *section)
 {
-	return !section->is_code && !section->is_writable &&
+	return section->type == SHT_PROGBITS && !section->is_code && !section->is_writable &&
 	       strncmp(section->name, ".eh_frame", 9) != 0;
 }
 

@@ -15,7 +15,7 @@ struct datum {
 	const char *function; /* that it is static in, or NULL */
 	bool is_exported;
 	bool is_chosen; /* it will be shared */
-	bool is_taken;	/* an address in it is formed somewhere */
+	unsigned taken;	/* how many places form an address in it */
 };
 
 struct function {

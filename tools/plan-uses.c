@@ -126,6 +126,25 @@ static bool is_null(struct value value)
 	return value_is_constant(value) && value.low == 0;
 }
 
+static void link_both(unsigned a, unsigned b, bool is_strong, bool is_exact)
+{
+	if (a == b)
+		return;
+	link_to(&places->roots[a], b, is_strong, is_exact);
+	link_to(&places->roots[b], a, is_strong, is_exact);
+}
+
+/* Whichever they come from: those two are of one variable, if C allows the comparison. */
+static void link_each(struct value a, struct value b, bool is_strong)
+{
+	unsigned from_a[VALUE_ROOTS_MAX], from_b[VALUE_ROOTS_MAX];
+	unsigned count_a = value_roots(a, from_a), count_b = value_roots(b, from_b);
+
+	for (unsigned i = 0; i < count_a; i++)
+		for (unsigned k = 0; k < count_b; k++)
+			link_both(from_a[i], from_b[k], is_strong, false);
+}
+
 void use_compares(struct value a, struct value b, bool is_strong)
 {
 	bool is_exact;
@@ -133,14 +152,13 @@ void use_compares(struct value a, struct value b, bool is_strong)
 	if (!is_recording || is_null(a) || is_null(b))
 		return;
 	if (a.kind == VALUE_POINTER && b.kind == VALUE_POINTER) {
-		if (a.root == b.root)
-			return;
 		is_exact = value_is_exact(a) && value_is_exact(b) &&
 			   use_address(a) == use_address(b);
-		link_to(&places->roots[a.root], b.root, is_strong, is_exact);
-		link_to(&places->roots[b.root], a.root, is_strong, is_exact);
-		return;
+		link_both(a.root, b.root, is_strong, is_exact);
+	} else if (value_is_whole(a) && value_is_whole(b)) {
+		link_each(a, b, is_strong);
+	} else {
+		use(a, USE_MEETS_OTHER);
+		use(b, USE_MEETS_OTHER);
 	}
-	use(a, USE_MEETS_OTHER);
-	use(b, USE_MEETS_OTHER);
 }

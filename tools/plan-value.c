@@ -16,6 +16,7 @@
 
 struct set {
 	unsigned count;
+	bool is_whole; /* it comes from one of them for certain */
 	unsigned roots[VALUE_ROOTS_MAX];
 };
 
@@ -40,6 +41,12 @@ unsigned value_roots(struct value value, unsigned *ret)
 	return sets[value.root].count;
 }
 
+bool value_is_whole(struct value value)
+{
+	return value.kind == VALUE_POINTER ||
+	       (value.kind == VALUE_MIXED && sets[value.root].is_whole);
+}
+
 static void set_add(struct set *set, unsigned root)
 {
 	unsigned i = 0;
@@ -49,6 +56,7 @@ static void set_add(struct set *set, unsigned root)
 	if (i < set->count && set->roots[i] == root)
 		return;
 	if (set->count == VALUE_ROOTS_MAX) {
+		set->is_whole = false;
 		forgotten(root);
 		return;
 	}
@@ -70,8 +78,10 @@ static unsigned set_number(const struct set *set)
 static struct value mixed(struct value a, struct value b)
 {
 	unsigned roots[VALUE_ROOTS_MAX], count;
-	struct set set = { 0 };
+	struct set set;
 
+	memset(&set, 0, sizeof(set)); /* compared as bytes */
+	set.is_whole = value_is_whole(a) && value_is_whole(b);
 	count = value_roots(a, roots);
 	for (unsigned i = 0; i < count; i++)
 		set_add(&set, roots[i]);

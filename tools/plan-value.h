@@ -92,8 +92,11 @@ struct value value_low32(struct value value);
 struct value value_signed32(struct value value);
 
 /* Roots that a value may come from: @ret has room for VALUE_ROOTS_MAX. */
-#define VALUE_ROOTS_MAX 8
+#define VALUE_ROOTS_MAX 16
 unsigned value_roots(struct value value, unsigned *ret);
+
+/* Does it come from one of them for certain? */
+bool value_is_whole(struct value value);
 
 /* The same roots, but perhaps it is something else. */
 struct value value_doubt(struct value value);

@@ -70,10 +70,8 @@ class Round:
                   "-Wl,--build-id")
 
     def plan(self):
-        there = subprocess.run(["nm", "one"], cwd=self.directory, stdout=subprocess.PIPE,
-                               text=True).stdout.split()
-        # what the compiler has found a use for
-        names = [name for name in self.program.names if name in there] or self.program.names
+        defined = {self.plain(s[0]) for s in truth.symbols(self.path("one")) if s[3] == "OBJECT"}
+        names = [name for name in self.program.names if name in defined]
         count = self.random.randint(1, max(1, min(4, len(names))))
         self.chosen = sorted(self.random.sample(names, count))
         return subprocess.run([self.args.fondue, "plan", "-o", "one.plan", "--explain", "./one", *self.chosen],
@@ -189,7 +187,7 @@ def main():
             if verdict in ("wrong", "differs") or args.verbose:
                 note(f"round {number}: {verdict}: {one.driver} {' '.join(one.flags)} "
                      f"{' '.join(one.chosen)}\n{text}")
-                if args.keep and verdict != "refused":
+                if args.keep and (verdict != "refused" or args.verbose):
                     shutil.copytree(directory, os.path.join(args.keep, f"{args.seed}-{number}"),
                                     dirs_exist_ok=True)
     note(f"{dict(counts)}")
