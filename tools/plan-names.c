@@ -174,7 +174,8 @@ static void choose(struct symbols *symbols, const struct datum *named, const cha
 	struct datum *datum = symbols_datum(symbols, named->at.start);
 	const char *why = why_not(symbols->bytes, named->at);
 
-	if (!datum || datum->at.start != named->at.start || datum->at.end != named->at.end)
+	if (!why && (!datum || datum->at.start != named->at.start ||
+			    datum->at.end != named->at.end))
 		why = "other variables lie in the same bytes";
 	if (why) {
 		complain(complaints, memory_format("%s cannot be shared: %s", name, why));

@@ -27,6 +27,9 @@ enum side { SIDE_NONE, SIDE_SHARED, SIDE_PRIVATE, SIDE_BOTH };
 #define REACH_WILD 64
 #define REACH_TAME 16
 
+/* Bytes: how far outside an address may be that is only compared. */
+#define SLACK 16
+
 #define GROUP_MAX 128
 
 struct group {
@@ -168,29 +171,36 @@ static bool group_agrees(
 	return true;
 }
 
-static bool is_address_of(const struct datum *datum, uint64_t address)
+/* Compilers displace both ends of a loop when what is touched lies before its pointer. */
+static bool is_about(const struct datum *datum, uint64_t address, uint64_t slack)
 {
-	return datum->at.start <= address && address <= datum->at.end;
+	return datum->at.start <= address + slack && address <= datum->at.end + slack;
 }
 
-/* The side of the variables that every member is an address of. */
+static bool is_common(const struct places *places, const struct group *group,
+	const struct datum *datum, uint64_t slack)
+{
+	for (unsigned i = 0; i < group->count; i++)
+		if (!is_about(datum, places->roots[group->roots[i]].address, slack))
+			return false;
+	return true;
+}
+
+/* The side of the variable that every member is an address of, if it can be no other. */
 static enum side common_side(const struct places *places, const struct group *group)
 {
+	const struct symbols *symbols = places->symbols;
 	uint64_t first = places->roots[group->roots[0]].address;
-	const struct datum *candidates[] = { datum_here(places, first),
-		datum_ending(places, first) };
-	enum side side = SIDE_NONE;
+	enum side exact = SIDE_NONE, about = SIDE_NONE;
 
-	for (unsigned i = 0; i < 2; i++) {
-		bool is_common = candidates[i] != NULL;
-
-		for (unsigned k = 1; is_common && k < group->count; k++)
-			is_common = is_address_of(
-				candidates[i], places->roots[group->roots[k]].address);
-		if (is_common)
-			side = both(side, side_of(candidates[i]));
+	for (size_t i = symbols_first(symbols, first - SLACK - 1);
+		i < symbols->datum_count && symbols->data[i].at.start <= first + SLACK; i++) {
+		if (is_common(places, group, &symbols->data[i], 0))
+			exact = both(exact, side_of(&symbols->data[i]));
+		if (is_common(places, group, &symbols->data[i], SLACK))
+			about = both(about, side_of(&symbols->data[i]));
 	}
-	return side;
+	return exact == about ? exact : SIDE_NONE;
 }
 
 /*
@@ -395,8 +405,7 @@ static bool decide_by_place(const struct places *places, struct root *root)
 	const struct datum *here = datum_here(places, root->address);
 	enum side side = side_of(here ? here : datum_ending(places, root->address));
 
-	if (side == SIDE_NONE || root->uses & USE_STRADDLES ||
-		(root->link_count && plausible(places, root->address) != side))
+	if (side == SIDE_NONE || root->uses & USE_STRADDLES)
 		return false;
 	if (find_rival(places, root, side)) {
 		/* then it may be the rival's only, if not of what ends here */
@@ -430,7 +439,7 @@ static void decide(struct places *places, struct root *root)
 	if (all != SIDE_BOTH &&
 		(decide_by_group(places, root, &strong) || decide_by_group(places, root, &any)))
 		return;
-	if (all == SIDE_NONE && any.is_whole && decide_by_place(places, root))
+	if (any.count == 1 && any.is_whole && all == SIDE_NONE && decide_by_place(places, root))
 		return;
 	refuse(places, root, all);
 }

@@ -220,14 +220,17 @@ static void mark_taken(struct places *places, uint64_t address)
 }
 
 /*
- * A symbol is named; or the linker made the slot, for a symbol without any addend; or the
- * pointer points to itself, as __dso_handle does.
+ * A symbol is named; or the linker made the slot, for a symbol without any addend; or it
+ * is the one that points to itself. (Others may lie where they point to: behind an array.)
  */
 static bool is_certain(const struct pointer *pointer, const struct datum *datum)
 {
-	return pointer->is_named ||
-	       (pointer->is_got && datum && datum->at.start == pointer->value) ||
-	       pointer->at == pointer->value;
+	if (pointer->is_named)
+		return true;
+	if (!datum || datum->at.start != pointer->value)
+		return false;
+	return pointer->is_got || (pointer->at == pointer->value && datum->symbol &&
+					  !strcmp(datum->symbol, "__dso_handle"));
 }
 
 void relocs_make_roots(struct places *places)

@@ -375,6 +375,8 @@ static bool reaches_shared(const struct places *places, uint64_t at, int32_t val
 	static const uint64_t immediates[] = { 0, 1, 2, 4 };
 	uint64_t end = at + 4 + (uint64_t)(int64_t)value;
 
+	if (end + 4 < places->bytes->data.start || end >= places->bytes->data.end)
+		return false;
 	for (unsigned i = 0; i < 4; i++)
 		if (places_are_shared(places,
 			    (struct extent){ end + immediates[i], end + immediates[i] + 1 }))
@@ -386,8 +388,10 @@ static bool reaches_shared(const struct places *places, uint64_t at, int32_t val
 static bool is_offset_of_shared(const struct places *places, uint64_t at, int32_t value)
 {
 	uint64_t target = at + (uint64_t)(int64_t)value;
-	const struct datum *datum = symbols_datum(places->symbols, target);
+	const struct datum *datum = NULL;
 
+	if (extent_holds(places->bytes->data, target))
+		datum = symbols_datum(places->symbols, target);
 	return datum && datum->is_chosen && datum->at.start == target;
 }
 

@@ -137,6 +137,53 @@ static const char *read_debug_file(struct symbols *symbols, const char *path)
 	return why;
 }
 
+static bool wants_name(uint64_t address, void *arg)
+{
+	return extent_holds(((struct symbols *)arg)->bytes->data, address);
+}
+
+static void describe(struct datum *datum, const struct place *place)
+{
+	if (datum->at.start != place->address || datum->name)
+		return;
+	datum->name = place->name;
+	datum->function = place->function;
+	if (place->file)
+		datum->file = place->file;
+}
+
+static void visit_name(const struct place *place, void *arg)
+{
+	struct symbols *symbols = arg;
+	struct datum *datum = symbols_datum(symbols, place->address);
+	size_t low = 0, high = symbols->name_count;
+
+	if (datum)
+		describe(datum, place);
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (symbols->names[middle].at.start < place->address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low < symbols->name_count && symbols->names[low].at.start == place->address)
+		describe(&symbols->names[low++], place);
+}
+
+/* The source's names, too, if they are in it. */
+static void read_debug_names(struct symbols *symbols, const char *path)
+{
+	struct object *object = memory_get(sizeof(*object));
+	struct debuginfo debuginfo;
+
+	if (object_open(object, path))
+		return;
+	debuginfo_open(&debuginfo, object);
+	debuginfo_visit_places(&debuginfo, wants_name, visit_name, symbols);
+}
+
 /* libdwfl finds it by build-id and by .gnu_debuglink; it is opened anew. */
 static void read_found_file(struct symbols *symbols, const struct debuginfo *debuginfo)
 {
@@ -276,41 +323,6 @@ static void merge_functions(struct symbols *symbols)
 }
 
 
-static bool wants_name(uint64_t address, void *arg)
-{
-	return extent_holds(((struct symbols *)arg)->bytes->data, address);
-}
-
-static void describe(struct datum *datum, const struct place *place)
-{
-	if (datum->at.start != place->address || datum->name)
-		return;
-	datum->name = place->name;
-	datum->function = place->function;
-	if (place->file)
-		datum->file = place->file;
-}
-
-static void visit_name(const struct place *place, void *arg)
-{
-	struct symbols *symbols = arg;
-	struct datum *datum = symbols_datum(symbols, place->address);
-	size_t low = 0, high = symbols->name_count;
-
-	if (datum)
-		describe(datum, place);
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (symbols->names[middle].at.start < place->address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	while (low < symbols->name_count && symbols->names[low].at.start == place->address)
-		describe(&symbols->names[low++], place);
-}
-
 const char *symbols_read(
 	struct symbols *symbols, const struct bytes *bytes, const char *debug_file)
 {
@@ -330,6 +342,8 @@ const char *symbols_read(
 	merge_functions(symbols);
 	merge_data(symbols);
 	debuginfo_visit_places(&debuginfo, wants_name, visit_name, symbols);
+	if (debug_file)
+		read_debug_names(symbols, debug_file);
 	return NULL; /* not closed: the names are in its memory */
 }
 

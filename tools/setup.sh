@@ -59,10 +59,10 @@ needs_build() {
 		cmd:cc=gcc file:/usr/include/stdio.h=libc6-dev cmd:meson=meson cmd:ninja=ninja-build \
 		cmd:pkg-config=pkg-config cmd:python3=python3 \
 		lib:libdw=libdw-dev lib:libelf=libelf-dev lib:jansson=libjansson-dev || return
-	# the header that unwinding is built with, and the library that it is of; what decodes
-	# instructions for fondue plan
-	install_missing optional lib:libunwind-generic=libunwind-dev \
-		file:/usr/include/Zydis/Zydis.h=libzydis-dev
+	# the header that unwinding is built with, and the library that it is of
+	install_missing optional lib:libunwind-generic=libunwind-dev
+	# with which `fondue plan` decodes instructions
+	install_missing optional file:/usr/include/Zydis/Zydis.h=libzydis-dev
 }
 
 needs_test() {
