@@ -124,14 +124,14 @@ class Round:
             return None
         with open(self.path("one.plan"), "rb") as file:
             plan = moved.Plan(file.read())
-        chosen = {v[2]: i for i, v in enumerate(plan.variables)}
+        starts = {v[0] for v in plan.variables}
+        chosen = {s[0] for s in truth.symbols(self.path("one")) if s[1] in starts}
         known = truth.references(self.path("one.o"), self.path("one"))
-        plain = {at: self.plain(name) for at, name in known.items()}
-        wanted = {at for at, name in plain.items() if name in chosen}
+        wanted = {at for at, name in known.items() if name in chosen}
         mine = {each[0] for each in plan.references}
         extra, missing = mine - wanted, wanted - mine
-        return [f"0x{at:x} is of {plain.get(at)}" for at in extra], \
-            [f"0x{at:x} of {plain[at]} is not in it" for at in missing]
+        return [f"0x{at:x} is of {known.get(at)}" for at in extra], \
+            [f"0x{at:x} of {known[at]} is not in it" for at in missing]
 
     @staticmethod
     def plain(name):

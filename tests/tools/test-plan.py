@@ -248,8 +248,10 @@ def neighbours(shop):
     test("so is the neighbour", is_refused(plan(shop, path, "first")[0]))
     test("both together are not", plan(shop, path, "first", "second")[1])
     test("nor is the third", plan(shop, path, "third")[1])
-    path = laid_out(shop, "int main(void) { long r = 0; for (int *p = first; p != first + 8; p++) "
-                    "r += *p; second[1] = 2; return r + second[2]; }")
+    loop = "lea first(%rip), %rax; lea first+32(%rip), %rdx; 1: incl (%rax); add $4, %rax; " \
+           "cmp %rdx, %rax; jne 1b"
+    path = laid_out(shop, f'int main(void) {{ __asm__ volatile("{loop}" ::: "rax", "rdx", "memory"); '
+                    'second[1] = 2; return second[2]; }')
     ran, made = plan(shop, path, "second")
     start = plans.variables(path)["second"][0][0]
     ends = {field for each in plans.instructions(path) if each[3] == start
