@@ -136,16 +136,6 @@ static void lose(const struct state *state)
 		use(state->slots[i].value, USE_ODD | USE_ESCAPES);
 }
 
-/* Slots whose address is known elsewhere may be read there, and written. */
-static void expose(struct run *run, struct state *state)
-{
-	for (unsigned i = 0; i < state->slot_count; i++)
-		if (state->slots[i].offset >= run->escaped) {
-			use_escapes(state->slots[i].value);
-			state->slots[i].value = value_doubt(state->slots[i].value);
-		}
-}
-
 /* Arguments on the stack, as long as there are such. */
 static void pass_on_stack(const struct state *state)
 {
@@ -207,7 +197,7 @@ static bool call(struct run *run, struct state *state, const struct insn *insn)
 	}
 	if (!outcome.returns || calls_never_return(name))
 		return false;
-	expose(run, state);
+	state_expose(state, run->escaped, use_escapes);
 	clobber(state, mask | 1 << RAX);
 	if (!value_is_rooted(outcome.value))
 		outcome.value = value_loaded();
@@ -296,6 +286,7 @@ static void go_straight(struct run *run, const struct node *node)
 	struct places *places = run->flow->places;
 	struct state state = node->state;
 	struct insn insn = { .next = node->at };
+	const struct function *function = symbols_function(places->symbols, node->at);
 	struct step one = { .places = places,
 		.state = &state,
 		.insn = &insn,
@@ -312,6 +303,11 @@ static void go_straight(struct run *run, const struct node *node)
 		}
 		if (!len || !decode(places->bytes, at, at + len, &insn))
 			return;
+		/* behind the last call of a function, which does not come back */
+		if (function && !extent_holds(function->at, at)) {
+			lose(&state);
+			return;
+		}
 		if (--run->steps_left < 0 || --run->flow->steps_left < 0) {
 			lose(&state);
 			return;

@@ -370,13 +370,19 @@ static void refuse(struct places *places, const struct root *root, enum side sho
 									  "the neighbour") });
 }
 
-/* Bytes that were touched through it: do they decide? */
+/*
+ * Bytes that were touched through it decide between what begins and what ends there. But
+ * if it lies in a variable of the other side altogether, then what touches may be code
+ * that never runs.
+ */
 static bool decide_by_touch(const struct places *places, struct root *root, enum side side)
 {
 	enum side possible = plausible(places, root->address);
 	unsigned doubtful = USE_MEETS_OTHER;
 
-	if (!(possible & side)) /* it lies outside of what it touches */
+	if (possible == other_side(side))
+		return false;
+	if (possible == SIDE_NONE)
 		doubtful |= USE_ESCAPES | USE_RETURNED | USE_ODD | USE_STRADDLES;
 	if (possible != side && root->uses & doubtful)
 		return false;

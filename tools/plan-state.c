@@ -56,6 +56,16 @@ void state_store(struct state *state, int64_t offset, unsigned width, struct val
 		(struct stack_slot){ .offset = offset, .width = width, .value = value };
 }
 
+void state_expose(
+	struct state *state, int64_t lowest, void (*forget)(struct value value))
+{
+	for (unsigned i = 0; i < state->slot_count; i++)
+		if (state->slots[i].offset >= lowest) {
+			forget(state->slots[i].value);
+			state->slots[i].value = value_doubt(state->slots[i].value);
+		}
+}
+
 static bool join_value(struct value *old, struct value new)
 {
 	struct value value = value_join(*old, new);

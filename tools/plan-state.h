@@ -35,6 +35,10 @@ struct value state_load(const struct state *state, int64_t offset, unsigned widt
 void state_store(struct state *state, int64_t offset, unsigned width, struct value value,
 	void (*forget)(struct value value));
 
+/* Slots from @lowest on may be read elsewhere, which @forget is told, and be changed. */
+void state_expose(
+	struct state *state, int64_t lowest, void (*forget)(struct value value));
+
 /* Join @new into @old; return whether that changed it. */
 bool state_join(struct state *old, const struct state *new);
 

@@ -89,6 +89,20 @@ struct value step_load(const struct step *step, const ZydisDecodedOperand *op)
 	return value_loaded();
 }
 
+/* As much of a register as the instruction looks at. */
+static struct value part_of(struct value value, unsigned bits)
+{
+	bool is_tame = value.is_tame;
+
+	if (bits >= 64 || value.kind != VALUE_NUMBER)
+		return value;
+	if (bits == 32)
+		return value_low32(value);
+	value = value_unknown();
+	value.is_tame = is_tame;
+	return value;
+}
+
 static struct value operand_value(const struct step *step, unsigned i)
 {
 	const ZydisDecodedOperand *op = &step->insn->op[i];
@@ -98,7 +112,7 @@ static struct value operand_value(const struct step *step, unsigned i)
 		return value_constant(op->imm.is_signed ? op->imm.value.s :
 							  (int64_t)op->imm.value.u);
 	case ZYDIS_OPERAND_TYPE_REGISTER:
-		return register_value(step, op->reg.value);
+		return part_of(register_value(step, op->reg.value), op->size);
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		return step_load(step, op);
 	default:
@@ -117,6 +131,8 @@ static void store(const struct step *step, const ZydisDecodedOperand *op, struct
 	}
 	if (address.kind != VALUE_STACK) {
 		use_escapes(value);
+		if (address.kind == VALUE_NUMBER || address.kind == VALUE_MIXED)
+			state_expose(step->state, *step->escaped, use_escapes);
 		return;
 	}
 	if (address.low >= *step->escaped)

@@ -250,8 +250,8 @@ def neighbours(shop):
     test("nor is the third", plan(shop, path, "third")[1])
     loop = "lea first(%rip), %rax; lea first+32(%rip), %rdx; 1: incl (%rax); add $4, %rax; " \
            "cmp %rdx, %rax; jne 1b"
-    path = laid_out(shop, f'int main(void) {{ __asm__ volatile("{loop}" ::: "rax", "rdx", "memory"); '
-                    'second[1] = 2; return second[2]; }')
+    path = laid_out(shop, f'__asm__(".type walk,@function; walk: {loop}; ret; .size walk, .-walk");\n'
+                    'void walk(void);\nint main(void) { walk(); second[1] = 2; return second[2]; }')
     ran, made = plan(shop, path, "second")
     start = plans.variables(path)["second"][0][0]
     ends = {field for each in plans.instructions(path) if each[3] == start
