@@ -2,28 +2,26 @@
 /*
  * Description: users of the heap may be killed before any of their instructions
  *
- * A victim is led through an operation by single steps, on a heap of its own, and killed after
- * none, one, two, ... of them (in a loop, for the first eight rounds). Then another process
- * uses all of the heap, which mends it; and the heap is looked at from inside: every block is in
- * one place, counts and lists are what they should be, the victim's blocks are named, at most
- * one batch is lost, and when all is given back nothing is left.
+ * A victim is led through an operation by single steps, on a heap of its own, to see its way;
+ * then others are led to each place on it (in a loop, in the first eight rounds and the last) and
+ * killed there. Then another process uses all of the heap, which mends it; and the heap is
+ * looked at from inside: every block is in one place, counts and lists are what they should be,
+ * the victim's blocks are named, at most one batch is lost, and when all is given back nothing
+ * is left.
  *
- * Linked with the core, to see inside. A restartable sequence cannot be stepped through: the
- * kernel sends it back each time. It is passed in one go; that it has one store which counts
- * is what it is for.
+ * Linked with the core, to see inside.
  *
- * Usage: killpoints-heap [POINTS [SCENARIO [STEP]]]: at POINTS steps of each scenario, 0 (the
- * default): at all of them; of those whose name contains SCENARIO; at this STEP alone.
+ * Usage: killpoints-heap [POINTS [SCENARIO [STEP]]]: at POINTS places of each scenario, 0 (the
+ * default): at all of them; of those whose name contains SCENARIO; at this STEP of it alone.
  */
+#include <sched.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/user.h>
 
 #include "cpu-lists.h"
 #include "heap-check.h"
 #include "heap.h"
 #include "identity.h"
-#include "killpoints.h"
+#include "killpoints-way.h"
 #include "owners.h"
 #include "registry.h"
 #include "slabs.h"
@@ -33,8 +31,6 @@
 #include "../unit/kernel.h"
 
 #define HEAP_BYTES (32UL << 20)
-#define ROUNDS	   8
-#define TRACED	   65536
 #define WHERE	   400
 #define SIZE	   1000
 #define LARGE	   200000
@@ -67,7 +63,7 @@ static int act_large(void)
 
 static int act_calloc(void)
 {
-	kept[0] = heap_calls.calloc(1, 3 * UNIT_SIZE);
+	kept[0] = heap_calls.calloc(1, CLASS_SIZE_MAX + 1); /* stepped byte by byte */
 	return !kept[0];
 }
 
@@ -207,14 +203,12 @@ static const struct scenario scenarios[] = {
 static struct {
 	const struct scenario *scenario;
 	unsigned n; /* after so many steps */
-	bool ended;
 	char where[WHERE];
 } point;
 
 static struct victim victim;
-static uintptr_t trace[TRACED];
-static unsigned traced;
-static struct { unsigned deaths; uint64_t lost, most_lost; } tally;
+/* missed: took another way, and came to its end. */
+static struct { unsigned deaths, missed; uint64_t lost, most_lost; } tally;
 
 static bool broken(const char *what)
 {
@@ -253,100 +247,45 @@ static void make_heap(void)
 		cpu_lists_rseq()->cpu_id = CPU_AWAY;
 }
 
-#if defined(__x86_64__)
-/* A descriptor of rseq(2). */
-struct sequence {
-	uint64_t flags, start, length, aborts_at;
-};
-
-static uint64_t peek(uintptr_t at)
+/* @place: NULL: to the end, to see the way. */
+static bool lead_victim(const struct scenario *scenario, const struct place *place)
 {
-	return ptrace(PTRACE_PEEKDATA, victim.tid, (void *)at, NULL);
-}
-
-/* Is the victim about to begin one? The same address as ours: it is a child. */
-static bool is_at_sequence(struct sequence *ret)
-{
-	uintptr_t at;
-
-	if (victim.gone || victim.asleep)
-		return false;
-	at = peek((uintptr_t)cpu_lists_rseq() + offsetof(struct rseq_area, rseq_cs));
-	if (!at)
-		return false;
-	ret->start = peek(at + 8);
-	ret->length = peek(at + 16);
-	return victim_stands_at(&victim) - ret->start < ret->length;
-}
-
-/* To its end, where a breakpoint waits. */
-static enum step pass(const struct sequence *sequence)
-{
-	uintptr_t end = sequence->start + sequence->length;
-	uint64_t code = peek(end);
-	struct user_regs_struct regs;
-	int status;
-
-	if (ptrace(PTRACE_POKEDATA, victim.tid, (void *)end, (code & ~0xffUL) | 0xcc) ||
-		ptrace(PTRACE_CONT, victim.tid, NULL, NULL))
-		return STEP_LOST;
-	while (waitpid(victim.tid, &status, __WALL) != victim.tid)
-		if (errno != EINTR)
-			return STEP_LOST;
-	if (!WIFSTOPPED(status) || ptrace(PTRACE_GETREGS, victim.tid, NULL, &regs) ||
-		regs.rip != end + 1)
-		return STEP_LOST;
-	regs.rip = end;
-	if (ptrace(PTRACE_SETREGS, victim.tid, NULL, &regs) ||
-		ptrace(PTRACE_POKEDATA, victim.tid, (void *)end, code))
-		return STEP_LOST;
-	return STEP_DONE;
-}
-
-static enum step step(void)
-{
-	struct sequence sequence;
-
-	return is_at_sequence(&sequence) ? pass(&sequence) : victim_steps(&victim);
-}
-#else
-static enum step step(void)
-{
-	return victim_steps(&victim);
-}
-#endif
-
-static bool lead_victim(const struct scenario *scenario, unsigned n)
-{
-	long long end = now() + 12 * HANG; /* as many steps as there are */
+	enum way result;
 
 	if (!victim_begins(&victim))
 		return broken("the victim does not get to its beginning");
-	for (unsigned i = 0; i < n && !point.ended; i++) {
-		enum step result;
-
-		if (n == UINT32_MAX && i < TRACED) {
-			trace[i] = victim_stands_at(&victim);
-			traced = i + 1;
-		}
-		result = step();
-		if (now() > end || result == STEP_LOST || result == STEP_ASLEEP) {
-			victim_says_where(&victim, point.where, WHERE);
-			return broken("the victim hangs");
-		}
-		point.ended = result == STEP_GONE || stage->phase[0] == 2;
-		if (point.ended)
-			point.n = i + 1;
+	result = place ? way_lead(&victim, place) : way_explore(&victim);
+	if (result == WAY_LOST) {
+		victim_says_where(&victim, point.where, WHERE);
+		return broken("the victim hangs");
 	}
+	if (result == WAY_ENDED && place)
+		tally.missed++;
 	return stage->phase[0] != 2 || stage->result == scenario->result ||
 	       broken("the victim got the wrong answer");
+}
+
+static int use(unsigned count, size_t size)
+{
+	void *blocks[40];
+
+	for (unsigned i = 0; i < count; i++) {
+		char *block = blocks[i] = heap_calls.calloc(1, size);
+
+		must(block && block[0] == 0 && block[size - 1] == 0);
+		block[0] = block[size - 1] = 0x55;
+	}
+	for (unsigned i = 0; i < count; i++)
+		heap_calls.free(blocks[i]);
+	return CHILD_GOOD;
 }
 
 /* All of the heap, by a process that comes later. */
 static int use_all(void)
 {
-	static const size_t sizes[] = { 1, 16, SIZE, 3 * SIZE, 20000, LARGE, LARGE / 2, UNIT_SIZE };
-	void *blocks[64];
+	static const size_t small[] = { 1, 16, SIZE, 3 * SIZE, 20000 };
+	static const size_t large[] = { LARGE, LARGE / 2, UNIT_SIZE };
+	void *blocks[3];
 
 	signal(SIGALRM, SIG_DFL); /* not a tick */
 	alarm(20);
@@ -354,15 +293,10 @@ static int use_all(void)
 		must(slabs_take(class, blocks, 3) == 3);
 		must(slabs_give(class, blocks, 3));
 	}
-	for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
-		for (unsigned j = 0; j < 40; j++) {
-			must((blocks[j] = heap_calls.calloc(1, sizes[i])));
-			must(*(char *)blocks[j] == 0 && !((char *)blocks[j])[sizes[i] - 1]);
-			memset(blocks[j], 0x55, sizes[i]);
-		}
-		for (unsigned j = 0; j < 40; j++)
-			heap_calls.free(blocks[j]);
-	}
+	for (unsigned i = 0; i < FONDUE_COUNT(small); i++)
+		must(use(40, small[i]) == CHILD_GOOD);
+	for (unsigned i = 0; i < FONDUE_COUNT(large); i++)
+		must(use(6, large[i]) == CHILD_GOOD);
 	return CHILD_GOOD;
 }
 
@@ -496,19 +430,18 @@ static bool survivors_go_on(void)
 	return is_right();
 }
 
-static bool die_once(const struct scenario *scenario, unsigned n)
+static bool die_once(const struct scenario *scenario, const struct place *place)
 {
 	make_heap();
 	memset((void *)stage, 0, sizeof(*stage));
 	point.scenario = scenario;
-	point.n = n;
-	point.ended = false;
+	point.n = place ? place->step : 0;
 	snprintf(point.where, WHERE, "its beginning");
 	if (scenario->before)
 		scenario->before();
 	if (!victim_is_born(&victim, scenario))
 		tap_bail_out("no victim");
-	if (!lead_victim(scenario, n))
+	if (!lead_victim(scenario, place))
 		return false;
 	victim_says_where(&victim, point.where, WHERE);
 	if (!victim_dies(&victim))
@@ -517,41 +450,58 @@ static bool die_once(const struct scenario *scenario, unsigned n)
 	return survivors_go_on();
 }
 
-static bool die(const struct scenario *scenario, unsigned n)
+/* @place: NULL: after all. */
+static bool die(const struct scenario *scenario, const struct place *place)
 {
-	bool good = die_once(scenario, n);
+	bool good = die_once(scenario, place);
 
 	victim_dies(&victim);
 	return good;
 }
 
-static bool is_another_round(unsigned n)
-{
-	unsigned rounds = 0;
-
-	for (unsigned i = 0; n < traced && i < n; i++)
-		rounds += trace[i] == trace[n];
-	return rounds >= ROUNDS;
-}
-
 static bool die_everywhere(const struct scenario *scenario, unsigned points)
 {
-	unsigned stride = 1, n = 0, steps;
+	const struct place *places;
+	unsigned count, stride, n;
+	long long from = now();
 
-	if (!die(scenario, UINT32_MAX))
+	if (!die(scenario, NULL))
 		return false;
-	steps = point.n;
-	if (points && steps > points) {
-		stride = steps / points;
-		n = (unsigned)now() % stride;
-	}
-	for (point.ended = false; !point.ended; n += stride)
-		if (!(stride == 1 && is_another_round(n)) && !die(scenario, n))
+	count = way_places(&places);
+	stride = points && count > points ? count / points : 1;
+	for (n = (unsigned)now() % stride; n < count; n += stride)
+		if (!die(scenario, &places[n]))
 			return false;
-	tap_note("%s%s: %u deaths in %u steps; %.2f blocks lost each, %u at most", scenario->name,
-		ways[way], tally.deaths, steps,
-		(double)tally.lost / tally.deaths, (unsigned)tally.most_lost);
-	return true;
+	tap_note("%s%s: %u deaths in %u steps, %u elsewhere; %.2f blocks lost each, %u at most; "
+		 "%.1f ms each", scenario->name, ways[way], tally.deaths,
+		way_steps(), tally.missed, (double)tally.lost / tally.deaths,
+		(unsigned)tally.most_lost, (now() - from) / 1e6 / tally.deaths);
+	/* it goes the same way each time, but where it reads numbers out of /proc */
+	return tally.missed <= 1 + tally.deaths / 5 || broken("places are missed");
+}
+
+static bool die_at(const struct scenario *scenario, unsigned step)
+{
+	const struct place *places;
+	unsigned count;
+
+	if (!die(scenario, NULL))
+		return false;
+	count = way_places(&places);
+	for (unsigned i = 0; i < count; i++)
+		if (places[i].step == step)
+			return die(scenario, &places[i]);
+	return broken("there is no such place");
+}
+
+/* On another processor there are other lists, and it would go another way. */
+static void stay_on_processor(void)
+{
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(sched_getcpu(), &here);
+	(void)sched_setaffinity(0, sizeof(here), &here);
 }
 
 static void see_inside(void)
@@ -566,6 +516,7 @@ static void see_inside(void)
 		tap_bail_out("no registry");
 	identity_start();
 	ticks_start();
+	stay_on_processor();
 }
 
 /* Each in a process of its own, of which it may make what it likes. */
@@ -577,7 +528,7 @@ static bool plays(const struct scenario *scenario, unsigned points, const char *
 		tap_bail_out("no child");
 	if (pid == 0) {
 		see_inside();
-		_exit((at ? die(scenario, atoi(at)) : die_everywhere(scenario, points)) ?
+		_exit((at ? die_at(scenario, atoi(at)) : die_everywhere(scenario, points)) ?
 				CHILD_GOOD :
 				1);
 	}
