@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -238,31 +239,43 @@ struct result {
 	bool hung, damaged, unnamed, miscounted, leaked;
 };
 
-static void kill_worker(unsigned number)
+/*
+ * Who is killed dies when he is given a processor, which others want, too: he comes first, if we
+ * may say so; and all are killed before the first is waited for.
+ */
+static void kill_workers(const bool *chosen)
 {
-	kill(pids[number], SIGKILL);
-	waitpid(pids[number], NULL, 0);
+	for (unsigned i = 0; i < workers; i++)
+		if (chosen[i]) {
+			(void)setpriority(PRIO_PROCESS, pids[i], -19);
+			kill(pids[i], SIGKILL);
+		}
+	for (unsigned i = 0; i < workers; i++)
+		if (chosen[i])
+			waitpid(pids[i], NULL, 0);
 }
 
-static void kill_one(struct result *result)
+static void replace(struct result *result, unsigned number)
 {
-	unsigned number = next_random() % workers;
-
-	kill_worker(number);
 	result->kills++;
 	result->taken += common->takes[number];
 	common->takes[number] = false;
 	start(number);
 }
 
-/* A few at a time: whoever comes next meets what they have left behind. */
+/* Some at a time: whoever comes next meets what they have left behind. */
 static void kill_some(struct result *result)
 {
-	const struct timespec moment = { .tv_nsec = 500000 + next_random() % 1500000 };
+	const struct timespec moment = { .tv_nsec = next_random() % 1500000 };
+	bool chosen[WORKERS_MAX] = { false };
 
 	nanosleep(&moment, NULL);
-	for (unsigned n = 1 + next_random() % 4; n; n--)
-		kill_one(result);
+	for (unsigned n = 1 + next_random() % workers; n; n--)
+		chosen[next_random() % workers] = true;
+	kill_workers(chosen);
+	for (unsigned i = 0; i < workers; i++)
+		if (chosen[i])
+			replace(result, i);
 }
 
 static unsigned long operations(void)
@@ -382,14 +395,15 @@ static struct result torture(double seconds)
 {
 	uint64_t end = now_ns() + (uint64_t)(seconds * 1e9);
 	struct result result = { 0 };
+	bool all[WORKERS_MAX];
 
 	random_state = now_ns() | 1;
 	for (unsigned i = 0; i < workers; i++)
 		start(i);
 	while (is_sound(&result) && now_ns() < end)
 		go_on(&result);
-	for (unsigned i = 0; i < workers; i++)
-		kill_worker(i);
+	memset(all, true, sizeof(all));
+	kill_workers(all);
 	result.operations = operations();
 	if (!result.hung)
 		look(&result, false);
