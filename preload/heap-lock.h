@@ -8,7 +8,8 @@
  * another one it could wait for ever: its holder may have been interrupted, too, by a handler
  * that waits for the first. So whoever comes with a lock held in his thread waits for a moment
  * only, and does without then. That is, but for struct heap's `lock`, the last in the order:
- * who holds it waits for none, and handlers that interrupt him for none but a moment.
+ * who holds it waits for none, and handlers that interrupt him for none but a moment. And but for
+ * a child that a handler forks: what its thread held is its parent's, who may wait for it.
  */
 #pragma once
 

@@ -25,6 +25,9 @@
  *  - Failure is NULL and errno ENOMEM; nothing else touches errno.
  *  - Not to be given to free(), nor malloc()'s memory to fondue_free(), which says so.
  *  - A pointer to private memory in a block means nothing to the others.
+ *  - A signal handler may fork. If it may have come in the middle of one of these calls, its
+ *    child may use the heap in the handler, and must not return from it: the call is the
+ *    parent's, who finishes it, and would be done twice.
  *  - Ordering: who passes a block to another process does so by a lock or a release store,
  *    as between threads; the heap orders nothing but its own data.
  *

@@ -42,32 +42,14 @@ static void allocate_some(unsigned i, unsigned count)
 
 #if defined(__x86_64__)
 
-#include <ucontext.h>
+#include "stepping.h"
 
-#define TRAP_FLAG 0x100
-
-static volatile long step, at;
 static volatile unsigned what;
 
-/* When it has acted it comes no more. */
-static void on_trap(int number, siginfo_t *info, void *context)
+static void allocate_there(void)
 {
-	(void)number;
-	(void)info;
-	if (step++ != at)
-		return;
 	allocate_some(what, what < 2 ? BURST : 4);
-	((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 }
-
-#define STEPPED(...)                                                                     \
-	do {                                                                             \
-		__asm__ volatile("pushfq; orq %0, (%%rsp); popfq" ::"i"(TRAP_FLAG)       \
-				 : "memory", "cc");                                      \
-		__VA_ARGS__;                                                             \
-		__asm__ volatile("pushfq; andq %0, (%%rsp); popfq" ::"i"(~TRAP_FLAG)     \
-				 : "memory", "cc");                                      \
-	} while (0)
 
 static __attribute__((noinline)) void *malloc_it(size_t size)
 {
@@ -131,13 +113,7 @@ static int step_through(size_t size, int shifted)
 
 static int play_steps(size_t size, int shifted)
 {
-	struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
-	cpu_set_t here;
-
-	CPU_ZERO(&here);
-	CPU_SET(sched_getcpu(), &here);
-	must(sched_setaffinity(0, sizeof(here), &here) == 0);
-	must(sigaction(SIGTRAP, &action, NULL) == 0);
+	must(stepping_starts(allocate_there));
 	/* its first use blocks signals, SIGTRAP as well */
 	for (what = 0; what < SIZES; what++)
 		allocate_some(what, BURST);
@@ -242,12 +218,6 @@ static int play_timers(void)
 	must(*errors == 0 && *handled > 1000 && fondue_heap_check(NULL, NULL) == 0);
 	must(figures().blocks == 0);
 	return CHILD_GOOD;
-}
-
-/* A sequence that is interrupted after each instruction never ends. EINVAL: it could be. */
-static bool has_rseq(void)
-{
-	return syscall(SYS_rseq, NULL, 0, 0, 0) != 0 && errno != ENOSYS;
 }
 
 int main(void)
