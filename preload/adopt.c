@@ -21,7 +21,7 @@
 #include "born.h"
 #include "config.h"
 #include "family.h"
-#include "heap.h"
+#include "heap-create.h"
 #include "identity.h"
 #include "lock.h"
 #include "log.h"

@@ -16,6 +16,7 @@
 #include "aside.h"
 #include "backtrace.h"
 #include "config.h"
+#include "heap-check.h"
 #include "heap.h"
 #include "log.h"
 #include "owners.h"
@@ -181,6 +182,6 @@ void complain_start(void)
 {
 	/* addresses are a secret to who runs a program with more rights; it is counted all the same */
 	if (!config.secure)
-		heap_watch.refused = refused;
-	heap_watch.damaged = damaged;
+		heap_refused = refused;
+	heap_damaged = damaged;
 }

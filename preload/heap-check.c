@@ -16,11 +16,12 @@
 
 #include "heap-check.h"
 #include "cpu-lists.h"
-#include "heap.h"
 #include "owners.h"
 #include "slabs.h"
 #include "thread-lists.h"
 #include "units.h"
+
+void (*heap_damaged)(uint64_t blocks);
 
 /* Of each process that has blocks. */
 struct holdings {
@@ -308,8 +309,8 @@ int heap_check(void (*visit)(const struct fondue_heap_dead *dead, void *arg), vo
 			visit(&dead, arg);
 	}
 	result = audit->damaged ? EBADMSG : 0;
-	if (result && heap_watch.damaged)
-		heap_watch.damaged(audit->damaged);
+	if (result && heap_damaged)
+		heap_damaged(audit->damaged);
 	end(audit);
 	return result;
 }

@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#include "heap.h"
+#include "heap-layout.h"
 #include "real.h"
 #include "text.h"
 

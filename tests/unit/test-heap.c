@@ -84,7 +84,7 @@ static char *make_two(char **ret_free)
 
 	if (!make_heap(HEAP_BYTES, false))
 		return NULL;
-	heap_watch.damaged = on_damage;
+	heap_damaged = on_damage;
 	block = heap_calls.malloc(SIZE);
 	other = heap_calls.malloc(SIZE);
 	heap_calls.free(other);
@@ -200,7 +200,7 @@ static int play_refused(void)
 	char *free, *block = make_two(&free);
 
 	must(block);
-	heap_watch.refused = on_refused;
+	heap_refused = on_refused;
 	heap_calls.free(free);
 	must(strstr(why_refused, "free already") && whose_refused == TAG_FREE);
 	heap_calls.free(block + 8);

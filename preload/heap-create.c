@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap-create.c - reserving addresses for the heap, and laying out its parts
+ *
+ * What is reserved is a promise of addresses and of nothing else: it is much larger than the
+ * machine, and must not show in what the kernel promises others, in a core dump, or when a
+ * program locks its memory. Where so many addresses are not to be had it is half of them, and
+ * so on.
+ */
+#include <sys/mman.h>
+
+#include "heap-create.h"
+#include "cpu-lists.h"
+#include "identity.h"
+#include "owners.h"
+
+struct heap_map heap_map;
+unsigned long heap_self_at;
+
+static size_t round_up(size_t size, size_t to)
+{
+	return (size + to - 1) & ~(to - 1);
+}
+
+static size_t place(size_t *at, size_t size)
+{
+	size_t here = *at;
+
+	*at += round_up(size, UNIT_SIZE);
+	return here;
+}
+
+/* Its blocks begin at a multiple of this: what a huge page needs. */
+#define BLOCKS_ALIGN (2UL << 20)
+
+/* Where the parts are from @base; with no base, how much they take. */
+static size_t lay_out(uintptr_t base, uint32_t units, struct heap_map *ret)
+{
+	size_t at = 0, plane;
+
+	ret->heap = (struct heap *)(base + place(&at, sizeof(struct heap)));
+	ret->cpus = (struct cpu *)(base + place(&at, CPUS * sizeof(struct cpu)));
+	ret->kinds = (uint8_t *)(base + place(&at, units));
+	ret->idle = (uint8_t *)(base + place(&at, units));
+	ret->unit = (struct unit *)(base + place(&at, units * sizeof(struct unit)));
+	ret->bitmaps = (uint64_t *)(base + place(&at, (size_t)units * BITMAP_WORDS * 8));
+	plane = (size_t)1 << (PLANE_SHIFT + 64 - __builtin_clzl(units - 1));
+	ret->plane = plane - (1 << PLANE_SHIFT);
+	ret->tags = (tag *)(base + place(&at, PLANES * plane * sizeof(tag)));
+	at = round_up(at, BLOCKS_ALIGN);
+	ret->blocks = (char *)(base + at);
+	ret->blocks_size = (size_t)units << UNIT_SHIFT;
+	return at + ret->blocks_size;
+}
+
+static void know_classes(struct heap_map *map)
+{
+	for (unsigned class = 1; class <= CLASSES; class++) {
+		map->lists[class] = &map->cpus->lists[class];
+		map->divide[class] = size_classes[class].divide;
+		map->list_max[class] = size_classes[class].list;
+	}
+}
+
+static char *reserve(size_t size)
+{
+	long at = sys_call(SYS_mmap, 0, size + BLOCKS_ALIGN, PROT_NONE,
+		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (sys_failed(at))
+		return NULL;
+	/* after mlockall(MCL_FUTURE) all of it would be made resident, could it be read */
+	(void)sys_call(SYS_munlock, at, size + BLOCKS_ALIGN);
+	if (sys_call(SYS_mprotect, at, size + BLOCKS_ALIGN, PROT_READ | PROT_WRITE) != 0) {
+		(void)sys_call(SYS_munmap, at, size + BLOCKS_ALIGN);
+		return NULL;
+	}
+	/* a core dump would write, and allocate, all of it */
+	(void)sys_call(SYS_madvise, at, size + BLOCKS_ALIGN, MADV_DONTDUMP);
+	return (char *)round_up(at, BLOCKS_ALIGN);
+}
+
+static long (*find_rseq)(void);
+
+void heap_start(long (*rseq_at)(void))
+{
+	find_rseq = rseq_at;
+	heap_self_at = identity_at();
+	cpu_lists_start(0); /* without a heap nobody is served by a list */
+}
+
+/* Less than this is no heap: 16 MiB. */
+#define UNITS_MIN 256
+
+/* As many units as there is room for, @units at most. Return: where; NULL: nowhere. */
+static char *reserve_units(uint32_t *units)
+{
+	struct heap_map map;
+	char *base = NULL;
+
+	while (*units >= UNITS_MIN) {
+		base = reserve(lay_out(0, *units, &map));
+		if (base)
+			break;
+		*units /= 2;
+	}
+	return base;
+}
+
+static void fill(const struct heap_map *map, uint32_t units, size_t size)
+{
+	map->heap->magic = HEAP_MAGIC;
+	map->heap->version = HEAP_VERSION;
+	map->heap->units = units;
+	map->heap->size = size;
+	map->heap->top = map->heap->hint = 1;
+	map->kinds[0] = KIND_LARGE; /* 0 means none */
+	map->unit[0].count = 1;
+}
+
+static uint32_t units_in(size_t size)
+{
+	size_t units = size >> UNIT_SHIFT;
+
+	return units > UINT32_MAX / 2 ? UINT32_MAX / 2 : units < UNITS_MIN ? UNITS_MIN : units;
+}
+
+bool heap_create(size_t size)
+{
+	uint32_t units = units_in(size);
+	struct heap_map map;
+	char *base;
+
+	if (heap_map.heap)
+		return true;
+	base = reserve_units(&units);
+	if (!base)
+		return false;
+	size = lay_out((uintptr_t)base, units, &map);
+	know_classes(&map);
+	fill(&map, units, size);
+	if (find_rseq)
+		cpu_lists_start(find_rseq());
+	owners_start();
+	heap_map = map;
+	return true;
+}
