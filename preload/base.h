@@ -47,7 +47,11 @@ static inline bool ranges_meet(uint64_t a, uint64_t a_end, uint64_t b, uint64_t 
 	return a < b_end && b < a_end && a < a_end && b < b_end;
 }
 
-/* syscall(2) with the result as the kernel gives it and the host's errno untouched */
+/*
+ * syscall(2) with the result as the kernel gives it and the host's errno untouched. A sixth
+ * argument goes by the stack, and of an int only half of the place is written: if it counts, it
+ * must be a long.
+ */
 #define sys_call(...)                                                                    \
 	({                                                                               \
 		int saved_errno_ = errno;                                                \

@@ -7,12 +7,18 @@
  * program locks its memory. Where so many addresses are not to be had it is half of them, and
  * so on.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "heap-create.h"
 #include "cpu-lists.h"
 #include "identity.h"
 #include "owners.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8U
+#endif
 
 struct heap_map heap_map;
 unsigned long heap_self_at;
@@ -62,10 +68,67 @@ static void know_classes(struct heap_map *map)
 	}
 }
 
+/*
+ * Where the administrator forbids to promise more memory than there is (vm.overcommit_memory is
+ * 2), anonymous memory is promised whole, whatever it is asked for with, and nobody else gets
+ * what is promised to us.
+ */
+static bool is_promised(void)
+{
+	long fd = sys_call(SYS_openat, AT_FDCWD, "/proc/sys/vm/overcommit_memory",
+		O_RDONLY | O_CLOEXEC);
+	char mode = '0';
+
+	if (fd < 0)
+		return false;
+	(void)sys_call(SYS_read, fd, &mode, 1);
+	(void)sys_call(SYS_close, fd);
+	return mode == '2';
+}
+
+static long map_anonymous(size_t size)
+{
+	return sys_call(SYS_mmap, 0, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+}
+
+/* Of a file's memory the kernel promises each page when it is first used. */
+static long map_file(size_t size)
+{
+	struct rlimit limit;
+	long fd, at;
+
+	/* a larger one costs a signal (ulimit -f) */
+	if (sys_call(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit) != 0 || limit.rlim_cur < size)
+		return -EFBIG;
+	fd = sys_call(SYS_memfd_create, "fondue-heap", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd == -EINVAL) /* before Linux 6.3 */
+		fd = sys_call(SYS_memfd_create, "fondue-heap", MFD_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	at = sys_call(SYS_ftruncate, fd, size);
+	if (at == 0)
+		at = sys_call(SYS_mmap, 0, size, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0L);
+	(void)sys_call(SYS_close, fd);
+	return at;
+}
+
+/* What is taken of promises, if there is no other way: 1 GiB. */
+#define PROMISED_MAX (1UL << 30)
+
+static long map(size_t size)
+{
+	bool promised = is_promised();
+	long at = promised ? map_file(size) : map_anonymous(size);
+
+	if (promised && sys_failed(at) && size <= PROMISED_MAX)
+		at = map_anonymous(size);
+	return at;
+}
+
 static char *reserve(size_t size)
 {
-	long at = sys_call(SYS_mmap, 0, size + BLOCKS_ALIGN, PROT_NONE,
-		MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	long at = map(size + BLOCKS_ALIGN);
 
 	if (sys_failed(at))
 		return NULL;

@@ -201,6 +201,32 @@ static void test_limits(void)
 		test("/dev/shm has 1 MiB", reserved_under(limit_shm, NULL, NULL) == 65536);
 }
 
+/* By a shim: for the machine it is one setting, of which other programs would die. */
+static long reserved_of_promise(const char *refuse, void (*prepare)(const void *))
+{
+	static struct run r;
+	char preload[8192];
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", run_beside("refuse.so"),
+		run_library());
+	r = (struct run){ .args = { run_self(), "reserved" }, .env = { preload, refuse },
+		.prepare = prepare };
+	return reserved(&r);
+}
+
+static void test_promise(void)
+{
+	long mib;
+
+	test("no more may be promised than there is (vm.overcommit_memory=2): nothing is",
+		reserved_of_promise("REFUSE=promise=0", NULL) == 65536);
+	mib = reserved_of_promise("REFUSE=promise-only=8", NULL);
+	tap_note("  without memfd_create(), of 8 GiB it takes %ld MiB", mib);
+	test("where it must be, it is not much", mib >= 256 && mib <= 1024);
+	mib = reserved_of_promise("REFUSE=promise=8", limit_files);
+	test("nor where files must be small (ulimit -f)", mib >= 256 && mib <= 1024);
+}
+
 static bool time_fork(const char *env, unsigned long *ret_ns, long *ret_mib)
 {
 	static struct run r;
@@ -278,6 +304,7 @@ int main(int argc, char **argv)
 		return run_scenario(scenarios, argv[1]);
 	test_sizes();
 	test_limits();
+	test_promise();
 	test_fork();
 	test_core();
 	return tap_done();

@@ -14,6 +14,8 @@
  *	pread-odd=BYTES            pread64() returns that many bytes and no more
  *	pread-empty=0              pread64() finds the end of the file
  *	mremap-after-unmap=ERROR   mremap() unmaps its target and then fails
+ *	promise=GIBIBYTES          vm.overcommit_memory is 2, and no more than that is left
+ *	promise-only=GIBIBYTES     the same, and there is no memfd_create()
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -68,6 +70,27 @@ static long fail(int error)
 	return -1;
 }
 
+static bool is_wanted_promise(int *ret_gib)
+{
+	return is_wanted("promise", ret_gib) || is_wanted("promise-only", ret_gib);
+}
+
+/* A file that says so. */
+static long open_mode(void)
+{
+	long fd = real(SYS_memfd_create, "mode", 0);
+
+	real(SYS_write, fd, "2\n", 2);
+	real(SYS_lseek, fd, 0, SEEK_SET);
+	return fd;
+}
+
+/* Anonymous memory is promised, all of it, with MAP_NORESERVE or without. */
+static bool is_promised(const long *a, int gib)
+{
+	return a[3] & MAP_SHARED && a[3] & MAP_ANONYMOUS && (unsigned long)a[1] > (unsigned long)gib << 30;
+}
+
 static bool is_proc(long path)
 {
 	return !strncmp((const char *)path, "/proc/", 6);
@@ -85,6 +108,13 @@ long syscall(long number, ...)
 	va_end(args);
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "syscall");
+	if (number == SYS_openat && !strcmp((const char *)a[1], "/proc/sys/vm/overcommit_memory") &&
+		is_wanted_promise(&value))
+		return open_mode();
+	if (number == SYS_mmap && is_wanted_promise(&value) && is_promised(a, value))
+		return fail(ENOMEM);
+	if (number == SYS_memfd_create && is_wanted("promise-only", &value))
+		return fail(ENOSYS);
 	if (number == SYS_openat && is_proc(a[1]) && is_wanted("proc", &value))
 		return fail(value);
 	if (number == SYS_newfstatat && is_proc(a[1]) && is_wanted("stat", &value))
