@@ -29,6 +29,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fondue/processors-inline.h>
+
 #ifdef __cplusplus
 extern "C" {
 #define FONDUE_JOIN_NOEXCEPT_ noexcept
@@ -646,63 +648,6 @@ static __inline__ int fondue_fork_join_pieces(unsigned pieces,
 static __inline__ int fondue_worker_index(void)
 {
 	return fondue_worker_.pid && fondue_worker_.pid == getpid() ? fondue_worker_.index : -1;
-}
-
-/* The quota of one group, in processors; @fallback where there is none. */
-static __inline__ unsigned fondue_quota_of_(const char *group, unsigned fallback)
-{
-	char path[600];
-	unsigned long quota = 0, period = 0;
-	FILE *file;
-
-	if (strlen(group) > sizeof(path) - 32)
-		return fallback;
-	(void)strcat(strcat(strcpy(path, "/sys/fs/cgroup"), group), "/cpu.max");
-	file = fopen(path, "re");
-	if (!file)
-		return fallback;
-	if (fscanf(file, "%lu %lu", &quota, &period) != 2 || !quota || !period)
-		quota = 0; /* "max" */
-	(void)fclose(file);
-	quota = quota ? (quota - 1) / period + 1 : fallback;
-	return quota < fallback ? (unsigned)quota : fallback;
-}
-
-/* The least of its group's and of the groups that is in. */
-static __inline__ unsigned fondue_quota_(unsigned processors)
-{
-	char line[512], *end;
-	FILE *file = fopen("/proc/self/cgroup", "re");
-
-	line[0] = '\0';
-	while (file && fgets(line, (int)sizeof(line), file) && strncmp(line, "0::/", 4))
-		line[0] = '\0'; /* a line of version 1 */
-	if (file)
-		(void)fclose(file);
-	if (!line[0] || strncmp(line, "0::/", 4))
-		return processors;
-	line[strcspn(line, "\n")] = '\0';
-	while ((end = strrchr(line, '/'))) {
-		processors = fondue_quota_of_(line + 3, processors);
-		*end = '\0';
-	}
-	return fondue_quota_of_("", processors);
-}
-
-static __inline__ unsigned fondue_processors(void)
-{
-	unsigned long mask[128]; /* 8192 processors */
-	unsigned processors = 0;
-	int saved = errno;
-	long bytes, i;
-
-	memset(mask, 0, sizeof(mask));
-	bytes = fondue_join_syscall_(SYS_sched_getaffinity, 0, sizeof(mask), mask);
-	for (i = 0; i < bytes / (long)sizeof(mask[0]); i++)
-		processors += (unsigned)__builtin_popcountl(mask[i]);
-	processors = fondue_quota_(processors ? processors : 1);
-	errno = saved;
-	return processors;
 }
 
 #ifdef __cplusplus
