@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAP_SKIPPED 77 /* exit status: meson and automake count it as skipped */
+#define TAP_SKIPPED 77 /* exit status of what a test runs itself: it cannot be done here */
 
 static unsigned tap_count, tap_failed;
 
@@ -50,7 +50,7 @@ __attribute__((format(printf, 1, 2))) static inline void tap_note(const char *fo
 __attribute__((noreturn)) static inline void tap_skip_all(const char *why)
 {
 	printf("1..0 # SKIP %s\n", why);
-	exit(TAP_SKIPPED);
+	exit(EXIT_SUCCESS); /* any other status is an error where the protocol is spoken */
 }
 
 /* Something that must work did not, and it is not what is tested: give up. */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "../integration/filter.h"
+#include "../tap.h"
 
 int main(int argc, char **argv)
 {
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
 
 	setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
 	if (argc < 2 || !filter_install(rules))
-		return 77;
+		tap_skip_all("no filter can be put on a program");
 	execv(argv[1], argv + 1);
 	return 126;
 }
