@@ -245,6 +245,7 @@ struct pass {
 	unsigned next, index; /* objects before `next` have been dealt with */
 	bool found;
 	bool shared;
+	bool lacks_heap; /* which it uses */
 	const char *name;
 	struct proof proof; /* of which `image` is gone by the time it is said */
 };
@@ -281,6 +282,12 @@ bool adopt_has_locks(void)
 	return has_locks;
 }
 
+/* Relatives that are there already would not have it. */
+static bool has_heap(void)
+{
+	return family_alone() ? heap_create(config.heap_size) : heap_map.heap != NULL;
+}
+
 static int visit(const struct module *module, void *arg)
 {
 	struct pass *pass = arg;
@@ -292,8 +299,7 @@ static int visit(const struct module *module, void *arg)
 	pass->next = pass->index;
 	pass->name = module->name;
 	has_locks |= module_has_locks(module);
-	if (module_has_heap(module) && family_alone())
-		(void)heap_create(config.heap_size);
+	pass->lacks_heap = module_has_heap(module) && !has_heap();
 	if (!pass->proof.refusal.reason && proof_has_variables(&pass->proof))
 		(void)symbols_check(module, &pass->proof, is_shared);
 	decide(module, pass);
@@ -308,14 +314,29 @@ static bool adopt_next(struct pass *pass)
 	return pass->found;
 }
 
+/* Once: it is the same for all objects. */
+static void say_no_heap(const char *name)
+{
+	static atomic_bool is_told;
+
+	if (!atomic_exchange(&is_told, true))
+		log_line("%s: no shared heap: %s; what fondue_malloc() gives is shared only with "
+			 "processes that are forked afterwards",
+			name,
+			family_alone() ? "there are not enough addresses for it (ulimit -v)" :
+					 "it is loaded after a fork; load it before");
+}
+
 static unsigned say(const struct pass *pass)
 {
 	config_complain();
+	if (pass->lacks_heap)
+		say_no_heap(pass->name);
 	if (pass->shared)
 		announce(pass->name, &pass->proof);
 	else if (!is_said(pass->name, pass->proof.refusal.reason, true))
 		report(pass->name, &pass->proof.refusal);
-	return !pass->shared;
+	return !pass->shared || pass->lacks_heap;
 }
 
 unsigned adopt_new_objects(void)

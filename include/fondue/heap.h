@@ -16,10 +16,10 @@
  * fondue_heap_check() names it, fondue_heap_reclaim() gives it back, and nobody else does.
  * What is freed twice, or was never allocated, is refused and said.
  *
- * Without the runtime, or in a process that had forked before its first object that uses the
- * heap was loaded, each block is a mapping of its own, as in the lecture that this comes
- * from: shared with the children that are forked after it was allocated, and slow. Nothing is
- * linked.
+ * Without the runtime each block is a mapping of its own, as in the lecture that this comes
+ * from: shared with the children that are forked after it was allocated, and slow. So it is,
+ * and is said, in a process that had forked before its first object that uses the heap was
+ * loaded, and where there are not even 100 MiB of addresses for it. Nothing is linked.
  *
  *  - Alignment is 16. Size 0 is a block of its own, of 16 bytes.
  *  - Failure is NULL and errno ENOMEM; nothing else touches errno.

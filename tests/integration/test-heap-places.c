@@ -180,6 +180,23 @@ static void test_sizes(void)
 	test("it is as large as FONDUE_HEAP_SIZE says, but 16 MiB at least", good);
 }
 
+static bool is_told_of_none(void)
+{
+	static const long space = 60L << 20;
+	static struct run r;
+	bool good;
+
+	r = (struct run){ .args = { run_self(), "reserved" }, .prepare = limit_address_space,
+		.arg = &space };
+	run(&r);
+	good = run_explain(&r, run_succeeded(&r) && !strcmp(r.out, "does not work 0\n") &&
+				       run_said(&r) == 1 && run_lines(r.err, "no shared heap: "
+					"there are not enough addresses") == 1);
+	r.env[0] = "FONDUE_STRICT=1";
+	run(&r);
+	return good && run_explain(&r, WIFEXITED(r.status) && WEXITSTATUS(r.status) == 127);
+}
+
 static void test_limits(void)
 {
 	static const long spaces[] = { 2L << 30, 1L << 30, 300L << 20, 200L << 20 };
@@ -193,6 +210,8 @@ static void test_limits(void)
 		good &= mib >= 16 && mib <= spaces[i] >> 20;
 	}
 	test("with few addresses (ulimit -v) it is smaller", good);
+	test("with fewer still there is none, which is said; FONDUE_STRICT=1 ends the program",
+		is_told_of_none());
 	test("no file may be larger than 1 MiB (ulimit -f)",
 		reserved_under(limit_files, NULL, NULL) == 65536);
 	if (reserved_under(limit_shm, NULL, NULL) == -2)

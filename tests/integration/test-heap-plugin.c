@@ -130,6 +130,8 @@ static int play_two(void)
 	return use();
 }
 
+#define LATE "heap-plugin.so: no shared heap: it is loaded after a fork"
+
 static const struct scenario scenarios[] = {
 	{ "early", play_early },
 	{ "late", play_late },
@@ -138,24 +140,28 @@ static const struct scenario scenarios[] = {
 	{ NULL, NULL },
 };
 
-static void test_one(const char *claim, const char *scenario, bool plain, const char *out)
+/* @said: what the runtime says, once; NULL: nothing. */
+static void test_one(const char *claim, const char *scenario, bool plain, const char *out,
+	const char *said)
 {
 	static struct run r;
 
 	r = (struct run){ .args = { run_self(), scenario }, .plain = plain };
 	run(&r);
-	test(claim, run_explain(&r, run_succeeded(&r) && !strcmp(r.out, out)));
+	test(claim, run_explain(&r, run_succeeded(&r) && !strcmp(r.out, out) &&
+					    run_said(&r) == (said ? 1 : 0) &&
+					    (!said || run_lines(r.err, said) == 1)));
 }
 
 int main(int argc, char **argv)
 {
 	if (argc > 1)
 		return run_scenario(scenarios, argv[1]);
-	test_one("before the first fork it brings the heap", "early", false, "a heap\n");
-	test_one("after it, mappings", "late", false, "mappings\n");
-	test_one("in a child, mappings", "child", false, "mappings\n");
-	test_one("a second one uses the first one's heap", "two", false, "a heap\n");
-	test_one("without the runtime, mappings", "early", true, "mappings\n");
-	test_one("without it, after a fork", "late", true, "mappings\n");
+	test_one("before the first fork it brings the heap", "early", false, "a heap\n", NULL);
+	test_one("after it, mappings, which is said", "late", false, "mappings\n", LATE);
+	test_one("in a child, likewise", "child", false, "mappings\n", LATE);
+	test_one("a second one uses the first one's heap", "two", false, "a heap\n", NULL);
+	test_one("without the runtime, mappings", "early", true, "mappings\n", NULL);
+	test_one("without it, after a fork", "late", true, "mappings\n", NULL);
 	return tap_done();
 }
