@@ -358,6 +358,26 @@ struct fondue_join_info_ {
 	int more[32];
 };
 
+/* Return: 0: *@info tells, or has pid 0: it has not ended; -1: it is no child, any more. */
+static __inline__ long fondue_join_waitid_(
+	const struct fondue_hand_ *hand, struct fondue_join_info_ *info)
+{
+	int by_fd = hand->fd >= 0;
+	long got;
+
+	memset(info, 0, sizeof(*info));
+	do {
+		/* P_PIDFD, P_PID; WEXITED, WNOHANG */
+		got = fondue_join_syscall_(SYS_waitid, by_fd ? 3 : 1,
+			by_fd ? hand->fd : hand->pid, info, hand->fd >= 0 ? 4 : 4 | 1, NULL);
+		if (got < 0 && errno == EINVAL && by_fd) {
+			by_fd = 0; /* Linux before 5.4 */
+			errno = EINTR;
+		}
+	} while (got < 0 && errno == EINTR);
+	return got;
+}
+
 /*
  * Has the worker @who ended, and how? If it has a pidfd, it is known that it has.
  * Return: 0: not yet.
@@ -367,21 +387,11 @@ static __inline__ int fondue_join_reap_(
 {
 	struct fondue_hand_ hand = join->hand[who];
 	struct fondue_join_info_ info;
-	int by_fd = hand.fd >= 0, status;
-	long got;
+	long got = fondue_join_waitid_(&hand, &info);
+	int status;
 
 	memset(result, 0, sizeof(*result));
-	memset(&info, 0, sizeof(info));
 	result->pid = hand.pid;
-	do {
-		/* P_PIDFD, P_PID; WEXITED, WNOHANG */
-		got = fondue_join_syscall_(SYS_waitid, by_fd ? 3 : 1,
-			by_fd ? hand.fd : hand.pid, &info, hand.fd >= 0 ? 4 : 4 | 1, NULL);
-		if (got < 0 && errno == EINVAL && by_fd) {
-			by_fd = 0; /* Linux before 5.4 */
-			errno = EINTR;
-		}
-	} while (got < 0 && errno == EINTR);
 	if (got == 0 && info.pid == 0)
 		return 0;
 	if (got == 0 && info.code == 1 /* CLD_EXITED */) {
@@ -449,11 +459,10 @@ static __inline__ int fondue_join_patience_(const struct fondue_join_ *join, int
 }
 
 /* Until at least one worker has ended, or progress is due, or a signal has come. */
-static __inline__ void fondue_join_wait_(struct fondue_join_ *join)
+static __inline__ int fondue_join_poll_(struct fondue_join_ *join)
 {
-	struct fondue_result result;
-	unsigned who, count = 0, at = 0;
-	int looking = 0, some;
+	unsigned who, count = 0;
+	int looking = 0;
 
 	for (who = 0; who < join->workers; who++) {
 		if (!join->hand[who].pid)
@@ -466,7 +475,15 @@ static __inline__ void fondue_join_wait_(struct fondue_join_ *join)
 		join->polled[count].events = POLLIN;
 		join->polled[count++].revents = 0;
 	}
-	some = poll(join->polled, count, fondue_join_patience_(join, looking)) > 0;
+	return poll(join->polled, count, fondue_join_patience_(join, looking)) > 0;
+}
+
+static __inline__ void fondue_join_wait_(struct fondue_join_ *join)
+{
+	struct fondue_result result;
+	int some = fondue_join_poll_(join);
+	unsigned who, at = 0;
+
 	for (who = 0; who < join->workers; who++) {
 		if (!join->hand[who].pid)
 			continue;

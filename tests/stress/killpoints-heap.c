@@ -394,9 +394,8 @@ static void say_locks(pid_t pid)
 				heap->classes[class].lock.wait);
 }
 
-static bool survivors_go_on(void)
+static bool who_comes_later_goes_on(void)
 {
-	struct fondue_heap_figures stats;
 	pid_t pid = start(use_all);
 	int status = await_end(pid);
 
@@ -409,6 +408,13 @@ static bool survivors_go_on(void)
 		tap_note("  status %#x", (unsigned)status);
 		return broken("who comes later does not get on");
 	}
+	return true;
+}
+
+static bool is_whole_again(void)
+{
+	struct fondue_heap_figures stats;
+
 	if (heap_check(NULL, NULL))
 		return broken("the heap is damaged");
 	stats = figures();
@@ -417,10 +423,13 @@ static bool survivors_go_on(void)
 	tally.lost += stats.lost_blocks;
 	if (stats.lost_blocks > tally.most_lost)
 		tally.most_lost = stats.lost_blocks;
-	if (stats.refused)
-		return broken("a free was refused");
-	if (!is_right())
-		return false;
+	return (!stats.refused || broken("a free was refused")) && is_right();
+}
+
+static bool all_is_given_back(void)
+{
+	struct fondue_heap_figures stats;
+
 	(void)heap_reclaim(0);
 	(void)heap_reclaim(getpid());
 	stats = figures();
@@ -447,7 +456,7 @@ static bool die_once(const struct scenario *scenario, const struct place *place)
 	if (!victim_dies(&victim))
 		return broken("the victim does not die");
 	tally.deaths++;
-	return survivors_go_on();
+	return who_comes_later_goes_on() && is_whole_again() && all_is_given_back();
 }
 
 /* @place: NULL: after all. */
