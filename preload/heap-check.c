@@ -37,6 +37,7 @@ struct audit {
 	uint32_t top;  /* units that are looked at: others may be added meanwhile */
 	bool reclaims; /* what is lost goes back */
 	uint64_t reclaimed;
+	uint64_t view; /* of processes */
 	struct holdings holdings[OWNERS + 1];
 	uint64_t in_list[]; /* BITMAP_WORDS per unit */
 };
@@ -232,6 +233,7 @@ static struct audit *begin(bool reclaims)
 	audit->size = size;
 	audit->top = top;
 	audit->reclaims = reclaims;
+	audit->view = owners_view();
 	go_through(audit);
 	return audit;
 }
@@ -252,7 +254,7 @@ static bool is_dead(struct audit *audit, uint32_t owner)
 	struct holdings *it = &audit->holdings[owner];
 
 	if (!it->is_asked)
-		it->is_dead = it->blocks && owners_is_dead(owner);
+		it->is_dead = it->blocks && owners_is_dead_in(audit->view, owner);
 	it->is_asked = true;
 	return it->is_dead;
 }
@@ -379,6 +381,8 @@ uint64_t heap_reclaim(int pid)
 		else if (kind == KIND_LARGE)
 			done += reclaim_large(audit, unit, pid);
 	}
+	if (done)
+		atomic_store(&heap_map.heap->unswept, 0); /* there are numbers to be had */
 	end(audit);
 	return done;
 }

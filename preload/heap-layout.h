@@ -171,6 +171,8 @@ struct heap {
 	_Atomic uint32_t owners_used; /* entries of owners[] that have been somebody's */
 	_Atomic uint32_t threads_used; /* of CPU_THREADS, as many have been somebody's */
 	_Atomic uint64_t lives; /* of processes, so far: see owners.h */
+	_Atomic uint32_t unswept; /* so many go without a number before numbers are sought again */
+	uint32_t spare;
 	struct class_list classes[CLASSES + 1];
 	struct owner owners[OWNERS];
 };

@@ -72,19 +72,29 @@ static uint64_t started_at(int pid)
 	return value;
 }
 
-bool owners_is_dead(tag owner)
+uint64_t owners_view(void)
+{
+	return thread_proc_is_ours() ? thread_namespace() : 0;
+}
+
+bool owners_is_dead_in(uint64_t view, tag owner)
 {
 	struct owner *it = entry(owner);
 	int pid = (int)atomic_load(&it->pid);
 	uint64_t started = atomic_load(&it->started), now;
 
-	if (owner == TAG_NOBODY || !pid || !started ||
-		atomic_load(&it->namespace) != thread_namespace() || !thread_proc_is_ours())
+	if (owner == TAG_NOBODY || !pid || !started || !view ||
+		atomic_load(&it->namespace) != view)
 		return false;
 	if (sys_call(SYS_kill, pid, 0) == -ESRCH)
 		return true;
 	now = started_at(pid);
 	return now && now != started;
+}
+
+bool owners_is_dead(tag owner)
+{
+	return owners_is_dead_in(owners_view(), owner);
 }
 
 int owners_pid(tag owner)
@@ -118,8 +128,10 @@ static void mark_all(void)
 /* The dead allocate nothing: who was dead before we looked and has no block has none for ever. */
 static void sweep(void)
 {
+	uint64_t view = owners_view();
+
 	for (tag owner = 1; owner < TAG_NOBODY; owner++)
-		atomic_store(&entry(owner)->is_counted, !owners_is_dead(owner));
+		atomic_store(&entry(owner)->is_counted, !owners_is_dead_in(view, owner));
 	mark_all();
 	for (tag owner = 1; owner < TAG_NOBODY; owner++)
 		if (!atomic_load(&entry(owner)->is_counted))
@@ -141,15 +153,36 @@ static tag find_unused(void)
 	return TAG_FREE;
 }
 
+/*
+ * A sweep takes some 20 ms: where it finds nothing, for all have left something, the next ones who
+ * come do not try again, until something is reclaimed.
+ */
+#define UNSWEPT_MAX 64
+
+static tag find_swept(void)
+{
+	struct heap *heap = heap_map.heap;
+	uint32_t unswept = atomic_load(&heap->unswept);
+	tag owner;
+
+	if (unswept) {
+		atomic_store(&heap->unswept, unswept - 1);
+		return TAG_FREE;
+	}
+	sweep();
+	owner = find_unused();
+	if (!owner)
+		atomic_store(&heap->unswept, UNSWEPT_MAX);
+	return owner;
+}
+
 static tag take_number(int pid)
 {
 	tag owner = find_unused();
 	struct owner *it;
 
-	if (!owner) {
-		sweep();
-		owner = find_unused();
-	}
+	if (!owner)
+		owner = find_swept();
 	if (!owner)
 		return TAG_NOBODY;
 	it = entry(owner);

@@ -30,7 +30,14 @@ static inline tag owners_self(void)
 	return mine ? mine : owners_claim();
 }
 
-/* Has the process ended whose number @owner is? False, too, if that cannot be known here. */
+/* The pid namespace whose processes can be seen from here; 0: none. Takes some system calls. */
+uint64_t owners_view(void);
+
+/*
+ * Has the process ended whose number @owner is? False, too, if that cannot be known here.
+ * @view: as owners_view() tells
+ */
+bool owners_is_dead_in(uint64_t view, tag owner);
 bool owners_is_dead(tag owner);
 
 /* Its process id, as it is numbered itself. */
