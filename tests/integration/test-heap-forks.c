@@ -3,23 +3,20 @@
  * Description: a signal handler forks in the middle of a call of the heap
  *
  * At one of its instructions, each in its turn; stepped by the processor's trap flag, so
- * without rseq(2). The child allocates and frees in the handler, and ends there. Its parent waits
- * for it in the handler, and holds until then whatever lock of the heap's it holds at that
- * moment; or goes on meanwhile.
+ * without rseq(2). With it, when a timer comes. The child allocates and frees in the handler, and
+ * ends there. Its parent waits for it in the handler, and holds until then whatever lock of
+ * the heap's it holds at that moment; or goes on meanwhile.
  */
-#include <pthread.h>
+#include <sys/time.h>
 
 #include "heaping.h"
-
-#if defined(__x86_64__)
-#include "stepping.h"
 
 /* A class that is interrupted, another, and units. */
 static const size_t sizes[] = { 1000, 64, 20000, 70000, 200000 };
 #define SIZES (sizeof(sizes) / sizeof(*sizes))
 #define BURST 40
 
-static volatile unsigned refused, hung;
+static volatile unsigned forked, refused, hung;
 static volatile bool awaits;
 static volatile pid_t child;
 
@@ -57,6 +54,7 @@ static void await_child(void)
 
 static void fork_here(void)
 {
+	forked++;
 	child = fork();
 	if (child == 0) {
 		alarm(20);
@@ -65,6 +63,37 @@ static void fork_here(void)
 	if (awaits)
 		await_child();
 }
+
+/* Forks and waits, again and again, wherever that is. */
+static void on_timer(int number)
+{
+	int saved = errno;
+
+	(void)number;
+	awaits = true;
+	fork_here();
+	errno = saved;
+}
+
+static int play_timer(void)
+{
+	struct sigaction action = { .sa_handler = on_timer, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 1100 }, { 0, 1100 } }, never = { { 0, 0 }, { 0, 0 } };
+	uint64_t end = clock_ns() + 2000000000;
+	unsigned rounds = 0;
+
+	must(sigaction(SIGPROF, &action, NULL) == 0 && setitimer(ITIMER_PROF, &often, NULL) == 0);
+	for (; clock_ns() < end || rounds < 100; rounds++)
+		must(allocate_all() == CHILD_GOOD);
+	must(setitimer(ITIMER_PROF, &never, NULL) == 0);
+	tap_note("  %u rounds; %u children, of which %u were refused a block", rounds, forked,
+		refused);
+	must(!hung && forked > 20 && fondue_heap_check(NULL, NULL) == 0);
+	return CHILD_GOOD;
+}
+
+#if defined(__x86_64__)
+#include "stepping.h"
 
 static __attribute__((noinline)) void *malloc_it(size_t size)
 {
@@ -170,14 +199,13 @@ int main(void)
 {
 	if (!fondue_active() || !figures().size)
 		tap_skip_all("to be preloaded");
+	test_heap("wherever a timer comes", play_timer);
 #if defined(__x86_64__)
-	if (has_rseq())
-		tap_skip_all("threads are registered for rseq(2)");
-	test_heap("while a block is taken from a list and put back", play_list);
-	test_heap("while a list is filled and drained", play_slab);
-	test_heap("while units are taken and given back", play_large);
-	return tap_done();
-#else
-	tap_skip_all("not on this machine");
+	if (!has_rseq()) {
+		test_heap("while a block is taken from a list and put back", play_list);
+		test_heap("while a list is filled and drained", play_slab);
+		test_heap("while units are taken and given back", play_large);
+	}
 #endif
+	return tap_done();
 }
