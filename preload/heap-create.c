@@ -126,12 +126,30 @@ static long map(size_t size)
 	return at;
 }
 
+/* Where addresses are few the program needs some, too. */
+#define ADDRESSES_LEFT (16UL << 20)
+
+static bool leaves_some(void)
+{
+	long at = sys_call(SYS_mmap, 0, ADDRESSES_LEFT, PROT_NONE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (sys_failed(at))
+		return false;
+	(void)sys_call(SYS_munmap, at, ADDRESSES_LEFT);
+	return true;
+}
+
 static char *reserve(size_t size)
 {
 	long at = map(size + BLOCKS_ALIGN);
 
 	if (sys_failed(at))
 		return NULL;
+	if (!leaves_some()) {
+		(void)sys_call(SYS_munmap, at, size + BLOCKS_ALIGN);
+		return NULL;
+	}
 	/* after mlockall(MCL_FUTURE) all of it would be made resident, could it be read */
 	(void)sys_call(SYS_munlock, at, size + BLOCKS_ALIGN);
 	if (sys_call(SYS_mprotect, at, size + BLOCKS_ALIGN, PROT_READ | PROT_WRITE) != 0) {
