@@ -226,32 +226,33 @@ void identity_forget(void)
 }
 
 /*
- * A byte that is 1 where identities were made, and 0 in every child, whoever forked it. The
- * child of a vfork() finds it as it was: it uses its parent's memory, and must leave the
- * identity in it alone. NULL: no such page is to be had.
+ * The number of the process where identities were made, and 0 in every child, whoever forked it,
+ * until one of its threads makes one: the others' are their parent's still. The child of a
+ * vfork() finds it as it was: it uses its parent's memory, and must leave the identity in it
+ * alone. NULL: no such page is to be had.
  */
-static _Atomic(volatile uint8_t *) here;
+static _Atomic(volatile pid_t *) here;
 
 static void be_here(void)
 {
-	volatile uint8_t *page = here, *none = NULL;
+	volatile pid_t *page = here, *none = NULL;
 
 	if (!page) {
-		page = born_empty(1);
+		page = born_empty(sizeof(*page));
 		if (!page)
 			return;
 		/* lost to another thread: a page, once */
 		if (!atomic_compare_exchange_strong(&here, &none, page))
 			page = none;
 	}
-	*page = 1;
+	*page = sys_call(SYS_getpid);
 }
 
 bool identity_is_inherited(void)
 {
-	volatile uint8_t *page = here;
+	volatile pid_t *page = here;
 
-	return identity_is_valid(&mine) && !(page ? *page : mine.pid == sys_call(SYS_getpid));
+	return identity_is_valid(&mine) && mine.pid != (page ? *page : sys_call(SYS_getpid));
 }
 
 bool identity_notice_fork(void)
@@ -272,7 +273,7 @@ static uint64_t namespace_here(pid_t pid)
 {
 	static uint64_t inode;
 	static pid_t of;
-	volatile uint8_t *page = here;
+	volatile pid_t *page = here;
 
 	if (page && *page && of == pid)
 		return inode;
