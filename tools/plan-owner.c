@@ -27,7 +27,7 @@ enum side { SIDE_NONE, SIDE_SHARED, SIDE_PRIVATE, SIDE_BOTH };
 #define REACH_WILD 64
 #define REACH_TAME 16
 
-/* Bytes: how far outside an address may be that is only compared. */
+/* Bytes: how far outside an address may be that is compared with one which is indexed. */
 #define SLACK 16
 
 #define GROUP_MAX 128
@@ -186,18 +186,29 @@ static bool is_common(const struct places *places, const struct group *group,
 	return true;
 }
 
+/* There is no reason to displace what nothing is touched through. */
+static uint64_t slack_of(const struct places *places, const struct group *group)
+{
+	for (unsigned i = 0; i < group->count; i++)
+		if (places->roots[group->roots[i]].uses &
+			(USE_INDEXED | USE_ODD | USE_STRADDLES | USE_NOT_SEEN))
+			return SLACK;
+	return 0;
+}
+
 /* The side of the variable that every member is an address of, if it can be no other. */
 static enum side common_side(const struct places *places, const struct group *group)
 {
 	const struct symbols *symbols = places->symbols;
 	uint64_t first = places->roots[group->roots[0]].address;
+	uint64_t slack = slack_of(places, group);
 	enum side exact = SIDE_NONE, about = SIDE_NONE;
 
-	for (size_t i = symbols_first(symbols, first - SLACK - 1);
-		i < symbols->datum_count && symbols->data[i].at.start <= first + SLACK; i++) {
+	for (size_t i = symbols_first(symbols, first - slack - 1);
+		i < symbols->datum_count && symbols->data[i].at.start <= first + slack; i++) {
 		if (is_common(places, group, &symbols->data[i], 0))
 			exact = both(exact, side_of(&symbols->data[i]));
-		if (is_common(places, group, &symbols->data[i], SLACK))
+		if (is_common(places, group, &symbols->data[i], slack))
 			about = both(about, side_of(&symbols->data[i]));
 	}
 	return exact == about ? exact : SIDE_NONE;

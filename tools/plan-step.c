@@ -244,7 +244,7 @@ static struct value difference(const struct step *step, struct value a, struct v
 		if (a.kind == VALUE_POINTER && b.kind == VALUE_POINTER && value_is_exact(a) &&
 			value_is_exact(b) && (a.root == b.root || use_address(a) == use_address(b)))
 			return value_constant((int64_t)(use_address(a) - use_address(b)));
-		if (a.kind != VALUE_POINTER || b.kind != VALUE_POINTER)
+		if (!value_is_whole(a) || !value_is_whole(b))
 			use(b, USE_ODD);
 		return value_unknown();
 	}
