@@ -30,6 +30,9 @@ enum side { SIDE_NONE, SIDE_SHARED, SIDE_PRIVATE, SIDE_BOTH };
 /* Bytes: how far outside an address may be that is compared with one which is indexed. */
 #define SLACK 16
 
+/* Bytes: farther than any of that. */
+#define FAR_AWAY 128
+
 #define GROUP_MAX 128
 
 struct group {
@@ -417,21 +420,54 @@ static bool decide_by_group(
 	return true;
 }
 
+static bool settle_if(
+	const struct places *places, struct root *root, enum side side, bool proved)
+{
+	if (proved)
+		settle(places, root, side, "nothing else can be meant");
+	return proved;
+}
+
+/* What lies there; or, if that can be meant by neither, the one side that can. */
 static bool decide_by_place(const struct places *places, struct root *root)
 {
 	const struct datum *here = datum_here(places, root->address);
 	enum side side = side_of(here ? here : datum_ending(places, root->address));
+	bool shared = find_rival(places, root, SIDE_PRIVATE) != NULL;
+	bool private = find_rival(places, root, SIDE_SHARED) != NULL;
 
-	if (side == SIDE_NONE || root->uses & USE_STRADDLES)
+	if (root->uses & USE_STRADDLES)
 		return false;
-	if (find_rival(places, root, side)) {
-		/* then it may be the rival's only, if not of what ends here */
-		if (here || find_rival(places, root, other_side(side)))
+	if (here)
+		return settle_if(places, root, side,
+			!(side == SIDE_SHARED ? private : shared));
+	return settle_if(
+		places, root, shared ? SIDE_SHARED : SIDE_PRIVATE, shared != private);
+}
+
+static bool is_near(const struct places *places, uint64_t address, enum side side)
+{
+	const struct symbols *symbols = places->symbols;
+
+	for (size_t i = symbols_first(symbols, address - FAR_AWAY - 1);
+		i < symbols->datum_count && symbols->data[i].at.start <= address + FAR_AWAY; i++)
+		if (side_of(&symbols->data[i]) == side)
+			return true;
+	return false;
+}
+
+/* Addresses that are compared with one another, none of them near to anything of a side. */
+static bool decide_by_distance(
+	const struct places *places, struct root *root, const struct group *group, enum side side)
+{
+	for (unsigned i = 0; i < group->count; i++) {
+		const struct root *member = &places->roots[group->roots[i]];
+
+		if (is_near(places, member->address, other_side(side)) ||
+			find_rival(places, member, side))
 			return false;
-		side = other_side(side);
 	}
-	settle(places, root, side, "nothing else can be meant");
-	return true;
+	return settle_if(places, root, side, group->is_whole);
 }
 
 static void decide(struct places *places, struct root *root)
@@ -448,17 +484,19 @@ static void decide(struct places *places, struct root *root)
 	gather(places, root, true, &strong);
 	gather(places, root, false, &any);
 	all = group_evidence(places, &strong);
-	if (is_pure(places, &any) && any.count > 1)
-		return;
 	if (all != SIDE_BOTH && side == all && side != SIDE_NONE &&
 		decide_by_touch(places, root, side))
 		return;
 	if (all != SIDE_BOTH &&
 		(decide_by_group(places, root, &strong) || decide_by_group(places, root, &any)))
 		return;
+	if (all == SIDE_NONE && (decide_by_distance(places, root, &any, SIDE_PRIVATE) ||
+					decide_by_distance(places, root, &any, SIDE_SHARED)))
+		return;
 	if (any.count == 1 && any.is_whole && all == SIDE_NONE && decide_by_place(places, root))
 		return;
-	refuse(places, root, all);
+	if (any.count == 1 || !is_pure(places, &any))
+		refuse(places, root, all);
 }
 
 void owner_decide(struct places *places)

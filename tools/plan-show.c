@@ -10,6 +10,9 @@
 #include "plan-show.h"
 #include "say.h"
 
+/* More lines than these make no refusal clearer. */
+#define REFUSALS_SHOWN 12
+
 static void print(const char *text)
 {
 	say_to(stdout, text);
@@ -70,8 +73,11 @@ static const char *place_of(const struct places *places, const struct refusal_of
 void show_plan_refusals(const struct places *places)
 {
 	const char *name = say_base_name(places->bytes->object->path);
+	size_t left = 0;
 
-	for (size_t i = 0; i < places->refusal_count; i++) {
+	if (places->refusal_count > REFUSALS_SHOWN)
+		left = places->refusal_count - REFUSALS_SHOWN;
+	for (size_t i = 0; i < places->refusal_count - left; i++) {
 		const struct refusal_of_plan *refusal = &places->refusals[i];
 
 		if (!refusal->at)
@@ -87,6 +93,9 @@ void show_plan_refusals(const struct places *places)
 					"",
 				refusal->cause, refusal->cure);
 	}
+	if (left)
+		say("plan: %s: refused for %zu more reasons like these; --json lists them", name,
+			left);
 }
 
 static void put_variables(struct json *json, const struct result *result)

@@ -407,15 +407,47 @@ static uint64_t holder(const struct places *places, uint64_t at)
 	return 0;
 }
 
-static bool is_known(const struct sweeping *sweeping, uint64_t at)
+static bool is_idle(const struct insn *insn)
+{
+	int a = insn_register(insn, 0), b = insn_register(insn, 1);
+
+	return insn->in.mnemonic == ZYDIS_MNEMONIC_NOP ||
+	       insn->in.mnemonic == ZYDIS_MNEMONIC_INT3 ||
+	       (insn->in.mnemonic == ZYDIS_MNEMONIC_XCHG && a >= 0 && a == b);
+}
+
+/* Between the last instruction before it and itself only what fills gaps. */
+static bool is_padding(const struct sweeping *sweeping, const struct piece *piece, uint64_t at)
+{
+	struct insn insn = { .next = at };
+
+	while (insn.next > piece->at.start && !holder(sweeping->places, insn.next))
+		insn.next--;
+	if (holder(sweeping->places, insn.next))
+		insn.next = holder(sweeping->places, insn.next) +
+			    places_length(sweeping->places, holder(sweeping->places, insn.next));
+	while (insn.next <= at)
+		if (!decode(sweeping->bytes, insn.next, piece->at.end, &insn) || !is_idle(&insn))
+			return false;
+	return true;
+}
+
+/*
+ * Where instructions are known, four bytes that begin in one can only be its own. Of a
+ * function that is not in .eh_frame it is not certain that no table stands among them.
+ */
+static bool is_known(const struct sweeping *sweeping, uint64_t at, int32_t value)
 {
 	const struct piece *piece = piece_at(sweeping, at);
 	uint64_t start = holder(sweeping->places, at);
 	struct insn insn;
 
-	if (!start)
+	if (!piece)
 		return false;
-	if (piece && piece->is_certain && piece->function->has_frame)
+	if (!start)
+		return is_padding(sweeping, piece, at);
+	if (!piece->is_certain || piece->function->has_frame ||
+		!is_offset_of_shared(sweeping->places, at, value))
 		return true;
 	return decode(sweeping->bytes, start, start + 15, &insn) && insn_relative(&insn) &&
 	       start + insn.in.raw.disp.offset == at;
@@ -431,7 +463,7 @@ static void cross_check_code(struct sweeping *sweeping, const struct section_ext
 			return;
 		if ((reaches_shared(places, at, value) ||
 			    is_offset_of_shared(places, at, value)) &&
-			!is_known(sweeping, at))
+			!is_known(sweeping, at, value))
 			places_refuse(places,
 				(struct refusal_of_plan){ .at = at,
 					.is_code = true,

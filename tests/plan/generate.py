@@ -128,7 +128,9 @@ class Round:
         chosen = {s[0] for s in truth.symbols(self.path("one")) if s[1] in starts}
         known = truth.references(self.path("one.o"), self.path("one"))
         wanted = {at for at, name in known.items() if name in chosen}
-        mine = {each[0] for each in plan.references}
+        inside = truth.extents(self.path("one.o"), self.path("one"))
+        mine = {each[0] for each in plan.references
+                if any(start <= each[0] < end for start, end in inside)}
         extra, missing = mine - wanted, wanted - mine
         return [f"0x{at:x} is of {known.get(at)}" for at in extra], \
             [f"0x{at:x} of {known[at]} is not in it" for at in missing]

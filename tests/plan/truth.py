@@ -72,3 +72,10 @@ def references(object_path, program_path):
         if name and function in final:
             found[final[function] + int(words[0], 16) - value] = name
     return found
+
+
+def extents(object_path, program_path):
+    """Where in the program the functions of the object file are."""
+    names = {name for name, _ in function_of_section(object_path).values()}
+    return [(value, value + size) for name, value, size, kind, i in symbols(program_path)
+            if kind == "FUNC" and name in names and i.isdigit()]
