@@ -13,154 +13,6 @@
 /* Instructions that a comparison is used by stand close behind it. */
 #define LOOK_AHEAD 8
 
-static struct value register_value(const struct step *step, ZydisRegister reg)
-{
-	int number = reg ? decode_register(reg) : -1;
-
-	return number >= 0 ? step->state->regs[number] : value_unknown();
-}
-
-static struct value place_value(const struct step *step, const ZydisDecodedOperand *op)
-{
-	const struct root *root = places_root(step->places, step->insn->at);
-	uint64_t address = insn_place(step->insn, op);
-
-	if (root)
-		return value_of(VALUE_POINTER, (unsigned)(root - step->places->roots), 0);
-	return value_of(VALUE_PLACE, 0, (int64_t)address);
-}
-
-static struct value indexed(
-	const struct step *step, const ZydisDecodedOperand *op, struct value base)
-{
-	struct value index = register_value(step, op->mem.index);
-
-	if (decode_register(op->mem.index) < 0) /* one for each element of a vector */
-		return value_add(base, value_unknown());
-	if (op->mem.scale > 1) {
-		use(index, USE_ODD | USE_ESCAPES);
-		index = value_times(index, op->mem.scale);
-	}
-	if (value_is_rooted(base) && value_is_rooted(index)) {
-		use(base, USE_ODD | USE_ESCAPES);
-		use(index, USE_ODD | USE_ESCAPES);
-	}
-	return value_add(base, index);
-}
-
-struct value step_address(const struct step *step, const ZydisDecodedOperand *op)
-{
-	struct value value = value_constant(0);
-
-	if (op->mem.segment == ZYDIS_REGISTER_FS || op->mem.segment == ZYDIS_REGISTER_GS)
-		return value_unknown();
-	if (op->mem.base == ZYDIS_REGISTER_RIP)
-		return place_value(step, op);
-	if (op->mem.base)
-		value = register_value(step, op->mem.base);
-	if (op->mem.disp.has_displacement)
-		value = value_add(value, value_constant(op->mem.disp.value));
-	if (op->mem.index)
-		value = indexed(step, op, value);
-	return value;
-}
-
-/* A slot that the loader has set to an address, and nobody changes. */
-static struct value load_place(const struct step *step, uint64_t address)
-{
-	const struct places *places = step->places;
-
-	for (size_t i = places->code_root_count; i < places->root_count; i++)
-		if (places->roots[i].at == address && places->roots[i].is_constant)
-			return value_of(VALUE_POINTER, (unsigned)i, 0);
-	return value_loaded();
-}
-
-struct value step_load(const struct step *step, const ZydisDecodedOperand *op)
-{
-	struct value address = step_address(step, op);
-
-	if (address.kind == VALUE_STACK)
-		return state_load(step->state, address.low, op->size / 8);
-	if (address.kind == VALUE_TABLE)
-		return op->size == 32 ? address : value_loaded();
-	if (address.kind == VALUE_PLACE && op->size == 64)
-		return load_place(step, (uint64_t)address.low);
-	return value_loaded();
-}
-
-/* As much of a register as the instruction looks at. */
-static struct value part_of(struct value value, unsigned bits)
-{
-	bool is_tame = value.is_tame;
-
-	if (bits >= 64 || value.kind != VALUE_NUMBER)
-		return value;
-	if (bits == 32)
-		return value_low32(value);
-	value = value_unknown();
-	value.is_tame = is_tame;
-	return value;
-}
-
-static struct value operand_value(const struct step *step, unsigned i)
-{
-	const ZydisDecodedOperand *op = &step->insn->op[i];
-
-	switch (op->type) {
-	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
-		return value_constant(op->imm.is_signed ? op->imm.value.s :
-							  (int64_t)op->imm.value.u);
-	case ZYDIS_OPERAND_TYPE_REGISTER:
-		return part_of(register_value(step, op->reg.value), op->size);
-	case ZYDIS_OPERAND_TYPE_MEMORY:
-		return step_load(step, op);
-	default:
-		return value_unknown();
-	}
-}
-
-static void store(const struct step *step, const ZydisDecodedOperand *op, struct value value)
-{
-	struct value address = step_address(step, op);
-	unsigned width = (unsigned)insn_width(step->insn, op);
-
-	if (width < 8 && value_is_rooted(value)) {
-		use(value, USE_ODD | USE_ESCAPES);
-		value = value_unknown();
-	}
-	if (address.kind != VALUE_STACK) {
-		use_escapes(value);
-		if (address.kind == VALUE_NUMBER || address.kind == VALUE_MIXED)
-			state_expose(step->state, *step->escaped, use_escapes);
-		return;
-	}
-	if (address.low >= *step->escaped)
-		use_escapes(value);
-	state_store(step->state, address.low, width, value, use_escapes);
-}
-
-/* To operand 0, as wide as that is. */
-static void put(const struct step *step, struct value value)
-{
-	const ZydisDecodedOperand *op = &step->insn->op[0];
-	int reg = insn_register(step->insn, 0);
-
-	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY) {
-		store(step, op, value);
-		return;
-	}
-	if (reg < 0)
-		return;
-	if (op->size < 64 && value_is_rooted(value))
-		use(value, USE_ODD | USE_ESCAPES);
-	if (op->size == 32)
-		value = value_low32(value);
-	else if (op->size < 32)
-		value = value_unknown();
-	step->state->regs[reg] = value;
-}
-
 static void forget_comparison(const struct step *step)
 {
 	step->state->compared = COMPARED_NONE;
@@ -277,7 +129,7 @@ static void add_or_subtract(const struct step *step)
 		}
 		result = value_add(a, b);
 	}
-	put(step, result);
+	operand_put(step, result);
 	result_compared(step, result);
 }
 
@@ -300,7 +152,7 @@ static void shift(const struct step *step)
 	} else if (value_is_constant(a) && a.low == 0) {
 		result = a;
 	}
-	put(step, result);
+	operand_put(step, result);
 	result_compared(step, result);
 }
 
@@ -321,7 +173,7 @@ static void mask(const struct step *step)
 	if (is_constant && b.low >= 0)
 		result = value_number(0, b.low);
 	result.is_tame = a.kind == VALUE_NUMBER && a.is_tame && is_constant;
-	put(step, result);
+	operand_put(step, result);
 }
 
 static void exclusive_or(const struct step *step)
@@ -335,7 +187,7 @@ static void exclusive_or(const struct step *step)
 	}
 	use(operand_value(step, 0), USE_ODD | USE_ESCAPES);
 	use(operand_value(step, 1), USE_ODD | USE_ESCAPES);
-	put(step, value_unknown());
+	operand_put(step, value_unknown());
 }
 
 static void test(const struct step *step)
@@ -363,7 +215,7 @@ static void move(const struct step *step, struct value value)
 	if (value.kind == VALUE_STACK && reg != RSP && reg != RBP &&
 		value.low < *step->escaped)
 		*step->escaped = value.low;
-	put(step, value);
+	operand_put(step, value);
 }
 
 static void extend(const struct step *step)
@@ -383,7 +235,7 @@ static void extend(const struct step *step)
 		result.is_tame = value.kind == VALUE_NUMBER && value.is_tame;
 	}
 	use(value, USE_ODD | USE_ESCAPES);
-	put(step, result);
+	operand_put(step, result);
 }
 
 static void multiply(const struct step *step)
@@ -399,7 +251,7 @@ static void multiply(const struct step *step)
 		step->state->regs[RAX] = step->state->regs[RDX] = value_unknown();
 		return;
 	}
-	put(step, value_is_constant(b) && !value_is_rooted(a) ? value_times(a, b.low) :
+	operand_put(step, value_is_constant(b) && !value_is_rooted(a) ? value_times(a, b.low) :
 								value_unknown());
 }
 
@@ -443,13 +295,13 @@ static void other(const struct step *step)
 
 		if (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ && !(is_hidden && is_string) &&
 			op->type == ZYDIS_OPERAND_TYPE_REGISTER)
-			use(register_value(step, op->reg.value), USE_ODD | USE_ESCAPES);
+			use(operand_register(step, op->reg.value), USE_ODD | USE_ESCAPES);
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			op->actions & ZYDIS_OPERAND_ACTION_MASK_READ && op->size == 64)
-			use(step_load(step, op), USE_ODD | USE_ESCAPES);
+			use(operand_load(step, op), USE_ODD | USE_ESCAPES);
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
-			store(step, op, value_unknown());
+			operand_store(step, op, value_unknown());
 	}
 	for (unsigned reg = 0; reg < REGISTERS; reg++) {
 		struct value *value = &step->state->regs[reg];
@@ -481,7 +333,7 @@ static void touch(const struct step *step)
 			op->mem.base != ZYDIS_REGISTER_RIP &&
 			op->actions & (ZYDIS_OPERAND_ACTION_MASK_READ |
 					      ZYDIS_OPERAND_ACTION_MASK_WRITE))
-			use_touches(step_address(step, op), insn_width(insn, op), op->mem.scale,
+			use_touches(operand_address(step, op), insn_width(insn, op), op->mem.scale,
 				insn->at);
 	}
 }
@@ -494,7 +346,7 @@ void step(const struct step *step)
 	case ZYDIS_MNEMONIC_ENDBR64:
 		break;
 	case ZYDIS_MNEMONIC_LEA:
-		move(step, step_address(step, &step->insn->op[1]));
+		move(step, operand_address(step, &step->insn->op[1]));
 		break;
 	case ZYDIS_MNEMONIC_MOV:
 		move(step, operand_value(step, 1));
@@ -528,7 +380,7 @@ void step(const struct step *step)
 		break;
 	case ZYDIS_MNEMONIC_NEG:
 		use(operand_value(step, 0), USE_ODD | USE_ESCAPES);
-		put(step, value_negative(operand_value(step, 0)));
+		operand_put(step, value_negative(operand_value(step, 0)));
 		forget_comparison(step);
 		break;
 	case ZYDIS_MNEMONIC_SHL:
@@ -552,7 +404,7 @@ void step(const struct step *step)
 	default:
 		if (step->insn->in.meta.category == ZYDIS_CATEGORY_CMOV &&
 			insn_register(step->insn, 0) >= 0)
-			put(step, value_join(operand_value(step, 0), operand_value(step, 1)));
+			operand_put(step, value_join(operand_value(step, 0), operand_value(step, 1)));
 		else
 			other(step);
 	}

@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * plan-run.c - along every path, until nothing changes any more
+ *
+ * From the entry along every path, with a state for each place where paths meet, until
+ * nothing changes any more; then once more over the states that were found, to note what
+ * is done. A call of a function of the object goes through that one, too, with the
+ * arguments as they are; so an end that is passed beside a beginning meets it there. How
+ * deep, and how much in all, is bounded: what is not gone through has escaped.
+ *
+ * A compiler that sees a called function may keep values in any register which that does
+ * not write, whatever the convention says; so it is looked up which these are.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "plan-calls.h"
+#include "plan-run.h"
+#include "plan-step.h"
+#include "plan-uses.h"
+
+#define DEPTH_MAX	6
+#define STEPS_MAX	40000000 /* in all: some seconds */
+#define STEPS_OF_ONE	400000
+#define TABLE_MAX	4096
+#define BUCKETS		256
+#define VISITS_MAX	2000000
+
+struct node {
+	uint64_t at;
+	struct state state;
+	struct node *next;
+	bool is_queued;
+};
+
+struct outcome {
+	bool returns;
+	struct value value;
+};
+
+struct visit {
+	uint64_t entry;
+	struct value arguments[ARGUMENTS];
+	struct outcome outcome;
+	bool is_busy, is_recorded;
+	struct visit *next;
+};
+
+/* One function with one set of arguments. */
+struct run {
+	struct flow *flow;
+	struct node *nodes[BUCKETS];
+	struct node **queue;
+	size_t queued, node_count;
+	unsigned depth;
+	int64_t steps_left;
+	int64_t escaped;
+	struct outcome outcome;
+	bool is_final; /* the states are found: no new ones are made */
+};
+
+static struct outcome go_through(struct flow *flow, uint64_t entry,
+	const struct value *arguments, unsigned depth);
+
+static uint8_t *head_at(const struct flow *flow, uint64_t at)
+{
+	return &flow->heads[at - flow->places->bytes->code.start];
+}
+
+static struct node *find_node(const struct run *run, uint64_t at)
+{
+	struct node *node = run->nodes[at * 2654435761u >> 7 & (BUCKETS - 1)];
+
+	while (node && node->at != at)
+		node = node->next;
+	return node;
+}
+
+static void enqueue(struct run *run, struct node *node)
+{
+	if (node->is_queued)
+		return;
+	node->is_queued = true;
+	run->queue = memory_grow(run->queue, run->queued, sizeof(struct node *));
+	run->queue[run->queued++] = node;
+}
+
+static void reach(struct run *run, uint64_t at, const struct state *state)
+{
+	struct node *node, **bucket;
+
+	if (run->is_final || !places_length(run->flow->places, at))
+		return;
+	node = find_node(run, at);
+	if (node) {
+		if (state_join(&node->state, state))
+			enqueue(run, node);
+		return;
+	}
+	node = memory_get(sizeof(*node));
+	node->at = at;
+	node->state = *state;
+	bucket = &run->nodes[at * 2654435761u >> 7 & (BUCKETS - 1)];
+	node->next = *bucket;
+	*bucket = node;
+	run->node_count++;
+	*head_at(run->flow, at) = 1;
+	enqueue(run, node);
+}
+
+static void returns(struct run *run, struct value value)
+{
+	if (value.kind == VALUE_STACK)
+		value = value_unknown();
+	use(value, USE_RETURNED);
+	run->outcome.value = run->outcome.returns ? value_join(run->outcome.value, value) :
+						    value;
+	run->outcome.returns = true;
+}
+
+/* Nothing is known of what comes: all that is held has escaped. */
+static void lose(const struct state *state)
+{
+	for (unsigned i = 0; i < REGISTERS; i++)
+		use(state->regs[i], USE_ODD | USE_ESCAPES);
+	for (unsigned i = 0; i < state->slot_count; i++)
+		use(state->slots[i].value, USE_ODD | USE_ESCAPES);
+}
+
+/* Arguments on the stack, as long as there are such. */
+static void pass_on_stack(const struct state *state)
+{
+	int64_t offset = state->regs[RSP].low;
+
+	for (unsigned i = 0; i < SLOTS_MAX; i++, offset += 8) {
+		struct value value = state_load(state, offset, 8);
+
+		if (state->regs[RSP].kind != VALUE_STACK || !value_is_rooted(value))
+			return;
+		use_escapes(value);
+	}
+}
+
+static void clobber(struct state *state, unsigned mask)
+{
+	for (unsigned i = 0; i < REGISTERS; i++)
+		if (mask >> i & 1)
+			state->regs[i] = value_unknown();
+	state->compared = COMPARED_NONE;
+}
+
+static struct outcome call_inside(
+	struct run *run, struct state *state, uint64_t target, unsigned *mask)
+{
+	const struct function *function = symbols_function(run->flow->places->symbols, target);
+	struct value arguments[ARGUMENTS];
+
+	for (unsigned i = 0; i < ARGUMENTS; i++) {
+		arguments[i] = state->regs[argument_registers[i]];
+		if (!value_is_rooted(arguments[i]) && !value_is_constant(arguments[i]))
+			arguments[i] = value_unknown();
+	}
+	*mask = function ? function->writes & CALLER_SAVED : CALLER_SAVED;
+	return go_through(run->flow, target, arguments, run->depth + 1);
+}
+
+/* Return whether it comes back. */
+static bool call(struct run *run, struct state *state, const struct insn *insn)
+{
+	struct places *places = run->flow->places;
+	const ZydisDecodedOperand *op = insn_relative(insn);
+	struct outcome outcome = { .returns = true };
+	unsigned mask = CALLER_SAVED;
+	const char *name = NULL;
+	uint64_t target;
+
+	pass_on_stack(state);
+	if (insn_target(insn, &target)) {
+		name = calls_through_plt(places, target);
+		if (!name && symbols_function(places->symbols, target))
+			outcome = call_inside(run, state, target, &mask);
+		else
+			outcome.value = calls_outside(state, name, insn->at);
+	} else {
+		if (op)
+			name = places_import(places, insn_place(insn, op));
+		outcome.value = calls_outside(state, name, insn->at);
+	}
+	if (!outcome.returns || calls_never_return(name))
+		return false;
+	state_expose(state, run->escaped, use_escapes);
+	clobber(state, mask | 1 << RAX);
+	if (!value_is_rooted(outcome.value))
+		outcome.value = value_loaded();
+	state->regs[RAX] = outcome.value;
+	return true;
+}
+
+/* Offsets of 32 bits from the table itself, up to the first that leads elsewhere. */
+static void jump_by_table(struct run *run, const struct state *state, uint64_t table,
+	const struct function *function)
+{
+	const struct places *places = run->flow->places;
+	int32_t offset;
+
+	for (uint64_t i = 0; i < TABLE_MAX; i++) {
+		uint64_t target;
+		const struct function *other;
+
+		if (!bytes_get32(places->bytes, table + 4 * i, &offset))
+			return;
+		target = table + (uint64_t)(int64_t)offset;
+		other = symbols_function(places->symbols, target);
+		if (!places_length(places, target) ||
+			(other != function && !(other && other->name && function->name &&
+						      !strncmp(other->name, function->name,
+							      strlen(function->name)))))
+			return;
+		reach(run, target, state);
+	}
+}
+
+static void jump_out(struct run *run, const struct state *state, const char *name, uint64_t at)
+{
+	struct value value = calls_outside(state, name, at);
+
+	if (!calls_never_return(name))
+		returns(run, value);
+}
+
+static void jump(struct run *run, const struct state *state, const struct insn *insn)
+{
+	struct places *places = run->flow->places;
+	const struct function *function = symbols_function(places->symbols, insn->at);
+	const ZydisDecodedOperand *op = insn_relative(insn);
+	int reg = insn_register(insn, 0);
+	const char *name;
+	uint64_t target;
+
+	if (insn_target(insn, &target)) {
+		name = calls_through_plt(places, target);
+		if (name)
+			jump_out(run, state, name, insn->at);
+		else
+			reach(run, target, state);
+		return;
+	}
+	name = op ? places_import(places, insn_place(insn, op)) : NULL;
+	if (name) {
+		jump_out(run, state, name, insn->at);
+	} else if (function && reg >= 0 && state->regs[reg].kind == VALUE_TABLE) {
+		jump_by_table(run, state, (uint64_t)state->regs[reg].low, function);
+	} else {
+		lose(state);
+		returns(run, value_unknown());
+	}
+}
+
+static void branch(struct run *run, const struct state *state, const struct insn *insn)
+{
+	int decided = state_decides(state, insn, use_address);
+	uint64_t target;
+
+	if (!insn_target(insn, &target)) {
+		lose(state);
+		return;
+	}
+	if (decided != 0)
+		reach(run, target, state);
+	if (decided != 1)
+		reach(run, insn->next, state);
+}
+
+/* From a place where paths meet to the next. */
+static void go_straight(struct run *run, const struct node *node)
+{
+	struct places *places = run->flow->places;
+	struct state state = node->state;
+	struct insn insn = { .next = node->at };
+	const struct function *function = symbols_function(places->symbols, node->at);
+	struct step one = { .places = places,
+		.state = &state,
+		.insn = &insn,
+		.escaped = &run->escaped };
+
+	for (bool is_first = true;; is_first = false) {
+		uint64_t at = insn.next;
+		unsigned len = places_length(places, at);
+
+		if (!is_first && len && *head_at(run->flow, at) &&
+			(!run->is_final || find_node(run, at))) {
+			reach(run, at, &state);
+			return;
+		}
+		if (!len || !decode(places->bytes, at, at + len, &insn))
+			return;
+		/* behind the last call of a function, which does not come back */
+		if (function && !extent_holds(function->at, at)) {
+			lose(&state);
+			return;
+		}
+		if (--run->steps_left < 0 || --run->flow->steps_left < 0) {
+			lose(&state);
+			return;
+		}
+		if (uses_are_recorded() && places_root(places, at))
+			places_root(places, at)->is_visited = true;
+		switch (insn_ending(&insn)) {
+		case ENDING_NONE:
+			step(&one);
+			break;
+		case ENDING_CALL:
+			if (!call(run, &state, &insn))
+				return;
+			break;
+		case ENDING_JUMP:
+			jump(run, &state, &insn);
+			return;
+		case ENDING_BRANCH:
+			branch(run, &state, &insn);
+			return;
+		case ENDING_RETURN:
+			returns(run, state.regs[RAX]);
+			return;
+		case ENDING_TRAP:
+			return;
+		}
+	}
+}
+
+static void drain(struct run *run)
+{
+	while (run->queued) {
+		struct node *node = run->queue[--run->queued];
+
+		node->is_queued = false;
+		go_straight(run, node);
+	}
+}
+
+/* Once more over what was found; nested calls note theirs on the way. */
+static void record(struct run *run)
+{
+	bool was = uses_are_recorded();
+
+	run->is_final = true;
+	uses_record(true);
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct node *node = run->nodes[i]; node; node = node->next)
+			go_straight(run, node);
+	uses_record(was);
+	run->is_final = false;
+}
+
+static void end_run(struct run *run)
+{
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (struct node *node = run->nodes[i], *next; node; node = next) {
+			next = node->next;
+			free(node);
+		}
+	free(run->queue);
+}
+
+static struct run new_run(struct flow *flow, unsigned depth)
+{
+	return (struct run){ .flow = flow,
+		.depth = depth,
+		.steps_left = STEPS_OF_ONE,
+		.escaped = INT64_MAX };
+}
+
+static void start(struct run *run, uint64_t at, const struct value *arguments)
+{
+	struct state state;
+
+	state_begin(&state);
+	for (unsigned i = 0; arguments && i < ARGUMENTS; i++)
+		state.regs[argument_registers[i]] = arguments[i];
+	reach(run, at, &state);
+	drain(run);
+}
+
+static struct visit *find_visit(
+	struct flow *flow, uint64_t entry, const struct value *arguments)
+{
+	struct visit **bucket = &flow->visits[entry * 2654435761u >> 4 & (VISIT_BUCKETS - 1)];
+
+	for (struct visit *visit = *bucket; visit; visit = visit->next) {
+		bool is_same = visit->entry == entry;
+
+		for (unsigned i = 0; is_same && i < ARGUMENTS; i++)
+			is_same = value_is_same(visit->arguments[i], arguments[i]);
+		if (is_same)
+			return visit;
+	}
+	return NULL;
+}
+
+static struct visit *new_visit(
+	struct flow *flow, uint64_t entry, const struct value *arguments)
+{
+	struct visit **bucket = &flow->visits[entry * 2654435761u >> 4 & (VISIT_BUCKETS - 1)];
+	struct visit *visit = memory_get(sizeof(*visit));
+
+	visit->entry = entry;
+	memcpy(visit->arguments, arguments, sizeof(visit->arguments));
+	visit->next = *bucket;
+	*bucket = visit;
+	flow->visit_count++;
+	return visit;
+}
+
+static struct outcome not_gone_through(const struct value *arguments)
+{
+	for (unsigned i = 0; i < ARGUMENTS; i++)
+		use(arguments[i], USE_ESCAPES | USE_ODD);
+	return (struct outcome){ .returns = true, .value = value_unknown() };
+}
+
+static struct outcome go_through(struct flow *flow, uint64_t entry,
+	const struct value *arguments, unsigned depth)
+{
+	struct visit *visit = find_visit(flow, entry, arguments);
+	bool is_recorded = uses_are_recorded();
+	struct run run;
+
+	if (visit && visit->is_busy)
+		return not_gone_through(arguments);
+	if (visit && (visit->is_recorded || !is_recorded))
+		return visit->outcome;
+	if (depth > DEPTH_MAX || flow->visit_count > VISITS_MAX || flow->steps_left < 0)
+		return not_gone_through(arguments);
+	if (!visit)
+		visit = new_visit(flow, entry, arguments);
+	visit->is_busy = true;
+	run = new_run(flow, depth);
+	uses_record(false);
+	start(&run, entry, arguments);
+	uses_record(is_recorded);
+	if (is_recorded) {
+		record(&run);
+		visit->is_recorded = true;
+	}
+	visit->outcome = run.outcome;
+	if (run.steps_left < 0)
+		visit->outcome = not_gone_through(arguments);
+	visit->is_busy = false;
+	end_run(&run);
+	return visit->outcome;
+}
+
+/*
+ * From the entry; then from whatever root was not reached: behind a jump that is not
+ * understood, or where exceptions land. What was held on the way there has been lost, and
+ * that was noted.
+ */
+void run_function(struct flow *flow, uint64_t entry, size_t first, size_t end)
+{
+	struct run run = new_run(flow, 0);
+
+	start(&run, entry, NULL);
+	record(&run);
+	for (size_t i = first; i < end; i++) {
+		struct root *root = &flow->places->roots[i];
+
+		if (root->is_visited)
+			continue;
+		start(&run, root->at, NULL);
+		record(&run);
+	}
+	end_run(&run);
+}
+
+static void mark_heads(struct flow *flow)
+{
+	struct places *places = flow->places;
+
+	flow->heads = memory_get(places->bytes->code.end - places->bytes->code.start);
+	for (size_t i = 0; i < places->branch_count; i++)
+		if (!places->branches[i].is_call &&
+			extent_holds(places->bytes->code, places->branches[i].to))
+			*head_at(flow, places->branches[i].to) = 1;
+}
+
+void run_begin(struct flow *flow, struct places *places)
+{
+	*flow = (struct flow){ .places = places, .steps_left = STEPS_MAX };
+	uses_of(places);
+	mark_heads(flow);
+}
