@@ -21,24 +21,22 @@ static void follow_code(struct flow *flow)
 		bool is_wanted = false;
 
 		for (end = i; end < places->code_root_count; end++) {
-			if (end > i && (!function ||
-					       !extent_holds(function->at, places->roots[end].at)))
+			if (end > i && (!function || !extent_holds(function->at,
+							     places->roots[end].at)))
 				break;
 			is_wanted |= places_are_near_shared(places, places->roots[end].address);
 		}
 		if (is_wanted)
-			run_function(flow,
-				function ? function->at.start : places->roots[i].at, i, end);
+			run_function(flow, function ? function->at.start : places->roots[i].at,
+				i, end);
 	}
 }
 
 static bool is_slot_of_interest(const struct places *places, uint64_t address)
 {
-	for (size_t i = places->code_root_count; i < places->root_count; i++)
-		if (places->roots[i].at == address && places->roots[i].is_constant &&
-			places_are_near_shared(places, places->roots[i].address))
-			return true;
-	return false;
+	const struct root *root = places_slot(places, address);
+
+	return root && places_are_near_shared(places, root->address);
 }
 
 /* Functions that only load an address of interest from where the loader has put it. */
@@ -76,6 +74,7 @@ void flow_follow(struct places *places)
 	follow_code(flow);
 	follow_loads(flow);
 	for (size_t i = 0; i < places->code_root_count; i++)
-		if (!places->roots[i].is_visited && places_are_near_shared(places, places->roots[i].address))
+		if (!places->roots[i].is_visited &&
+			places_are_near_shared(places, places->roots[i].address))
 			places->roots[i].uses |= USE_NOT_SEEN;
 }

@@ -50,8 +50,7 @@ enum side group_shown(const struct places *places, const struct group *group)
 	return side;
 }
 
-bool group_agrees(
-	const struct places *places, const struct group *group, enum side side)
+bool group_agrees(const struct places *places, const struct group *group, enum side side)
 {
 	for (unsigned i = 0; i < group->count; i++) {
 		const struct root *member = &places->roots[group->roots[i]];
@@ -123,8 +122,8 @@ bool group_is_pure(const struct places *places, const struct group *group)
 		const struct root *member = &places->roots[group->roots[i]];
 
 		if (!group->is_whole || !member->is_visited ||
-			member->uses & ~(unsigned)(USE_ODD | USE_RETURNED) || side_shown(places, member) ||
-			!member->field)
+			member->uses & ~(unsigned)(USE_ODD | USE_RETURNED) ||
+			side_shown(places, member) || !member->field)
 			return false;
 		for (unsigned k = 0; k < member->link_count; k++)
 			if (!member->links[k].is_exact)

@@ -21,8 +21,8 @@
 
 void complain(struct complaints *complaints, char *text)
 {
-	complaints->list = memory_grow(
-		complaints->list, complaints->count, sizeof(*complaints->list));
+	complaints->list =
+		memory_grow(complaints->list, complaints->count, sizeof(*complaints->list));
 	complaints->list[complaints->count++] = text;
 }
 
@@ -47,8 +47,8 @@ static bool is_there(const struct wish *wish, const struct datum *datum)
 		return true;
 	if (datum->function && !strcmp(datum->function, wish->where))
 		return true;
-	return datum->file && (!strcmp(datum->file, wish->where) ||
-				      is_tail(datum->file, wish->where, "/"));
+	return datum->file &&
+	       (!strcmp(datum->file, wish->where) || is_tail(datum->file, wish->where, "/"));
 }
 
 static bool is_symbol(const struct datum *datum, const char *name)
@@ -135,9 +135,8 @@ static void complain_ambiguous(struct complaints *complaints, const char *name,
 
 	for (size_t i = 0; i < count && i < CANDIDATES_SHOWN; i++)
 		text = memory_format("%s%s%s", text, i ? "; " : "", candidate(found[i]));
-	complain(complaints,
-		memory_format("%s%s; write FILE:NAME, the symbol, or --address=", text,
-			count > CANDIDATES_SHOWN ? "; ..." : ""));
+	complain(complaints, memory_format("%s%s; write FILE:NAME, the symbol, or --address=",
+				     text, count > CANDIDATES_SHOWN ? "; ..." : ""));
 }
 
 /* The linker gives such a section's bounds to whoever asks: it may be walked as an array. */
@@ -224,8 +223,8 @@ void names_choose(struct symbols *symbols, const char *name, struct complaints *
 		complain_ambiguous(complaints, name, found, count);
 	else
 		for (size_t i = 0; i < count; i++)
-			choose(symbols, found[i],
-				wish.is_pattern ? found[i]->symbol : name, complaints);
+			choose(symbols, found[i], wish.is_pattern ? found[i]->symbol : name,
+				complaints);
 }
 
 static bool parse_number(const char **text, uint64_t *ret)
@@ -247,8 +246,8 @@ static bool claim(struct symbols *symbols, struct extent at, const char *text)
 		if (extents_meet(symbols->data[i].at, at))
 			return symbols->data[i].at.start == at.start &&
 			       symbols->data[i].at.end == at.end;
-	symbols->data = memory_grow(
-		symbols->data, symbols->datum_count, sizeof(*symbols->data));
+	symbols->data =
+		memory_grow(symbols->data, symbols->datum_count, sizeof(*symbols->data));
 	symbols->data[symbols->datum_count++] =
 		(struct datum){ .at = at, .symbol = memory_copy(text) };
 	symbols_sort(symbols);

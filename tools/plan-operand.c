@@ -63,12 +63,11 @@ struct value operand_address(const struct step *step, const ZydisDecodedOperand 
 /* A slot that the loader has set to an address, and nobody changes. */
 static struct value load_place(const struct step *step, uint64_t address)
 {
-	const struct places *places = step->places;
+	const struct root *root = places_slot(step->places, address);
 
-	for (size_t i = places->code_root_count; i < places->root_count; i++)
-		if (places->roots[i].at == address && places->roots[i].is_constant)
-			return value_of(VALUE_POINTER, (unsigned)i, 0);
-	return value_loaded();
+	if (!root)
+		return value_loaded();
+	return value_of(VALUE_POINTER, (unsigned)(root - step->places->roots), 0);
 }
 
 struct value operand_load(const struct step *step, const ZydisDecodedOperand *op)

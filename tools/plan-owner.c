@@ -17,8 +17,8 @@
 #include "plan-group.h"
 #include "plan-owner.h"
 
-static void settle(const struct places *places, struct root *root, enum side side,
-	const char *reason)
+static void settle(
+	const struct places *places, struct root *root, enum side side, const char *reason)
 {
 	root->owner = side == SIDE_SHARED ? side_owner(places, root->address, side) : NULL;
 	if (root->owner && root->is_certain)
@@ -43,26 +43,35 @@ static const char *why_unclear(const struct root *root, enum side shown)
 	return "it is a pointer in data";
 }
 
+/* To share the private one of the two makes it all one side. */
+static const char *cure(const struct datum *one, const struct datum *other)
+{
+	const struct datum *private = side_of(one) == SIDE_PRIVATE ? one : other;
+
+	if (!private || side_of(private) != SIDE_PRIVATE || !private->symbol)
+		return "annotate the variable instead";
+	return memory_format("share %s as well, or annotate instead", datum_name(private));
+}
+
 static void refuse(struct places *places, const struct root *root, enum side shown)
 {
 	const struct datum *here = side_here(places, root->address);
-	const struct datum *rival;
-	enum side side = side_of(here ? here : side_ending(places, root->address));
+	const struct datum *ending = side_ending(places, root->address);
+	const struct datum *it = here ? here : ending, *rival;
 
-	rival = side_rival(places, root, side);
+	rival = side_rival(places, root, side_of(it));
+	if (here && ending && side_of(here) != side_of(ending))
+		rival = ending;
 	if (!rival)
-		rival = side_owner(places, root->address,
-			other_side(side));
-	places_refuse(places,
-		(struct refusal_of_plan){ .at = root->at,
-			.is_code = root->field != 0,
-			.address = root->address,
-			.cause = memory_format("%s, so it may be an address of %s",
-				why_unclear(root, shown), rival ? datum_name(rival) : "another"),
-			.cure = memory_format("share %s as well if that may be, or annotate",
-				rival && side_of(rival) == SIDE_PRIVATE ? datum_name(rival) :
-				here					? datum_name(here) :
-									  "the neighbour") });
+		rival = side_owner(places, root->address, other_side(side_of(it)));
+	places_refuse(
+		places, (struct refusal_of_plan){ .at = root->at,
+				.is_code = root->field != 0,
+				.address = root->address,
+				.cause = memory_format("%s, so it may be an address of %s",
+					why_unclear(root, shown),
+					rival ? datum_name(rival) : "another"),
+				.cure = cure(it, rival) });
 }
 
 /*
@@ -94,8 +103,7 @@ static bool decide_by_group(
 		return false;
 	if (side == SIDE_NONE)
 		side = group_common(places, group);
-	if ((side != SIDE_SHARED && side != SIDE_PRIVATE) ||
-		!group_agrees(places, group, side))
+	if ((side != SIDE_SHARED && side != SIDE_PRIVATE) || !group_agrees(places, group, side))
 		return false;
 	settle(places, root, side, "it is compared with another address of it");
 	return true;
@@ -120,10 +128,8 @@ static bool decide_by_place(const struct places *places, struct root *root)
 	if (root->uses & USE_STRADDLES)
 		return false;
 	if (here)
-		return settle_if(places, root, side,
-			!(side == SIDE_SHARED ? private : shared));
-	return settle_if(
-		places, root, shared ? SIDE_SHARED : SIDE_PRIVATE, shared != private);
+		return settle_if(places, root, side, !(side == SIDE_SHARED ? private : shared));
+	return settle_if(places, root, shared ? SIDE_SHARED : SIDE_PRIVATE, shared != private);
 }
 
 static bool decide_by_distance(
@@ -131,8 +137,7 @@ static bool decide_by_distance(
 {
 	if (group_is_all(places, group, SIDE_PRIVATE))
 		return settle_if(places, root, SIDE_PRIVATE, true);
-	return settle_if(
-		places, root, SIDE_SHARED, group_is_all(places, group, SIDE_SHARED));
+	return settle_if(places, root, SIDE_SHARED, group_is_all(places, group, SIDE_SHARED));
 }
 
 static void decide(struct places *places, struct root *root)

@@ -17,11 +17,10 @@ static void add_piece(struct pieces *pieces, struct extent at, struct function *
 {
 	if (at.start >= at.end)
 		return;
-	pieces->list = memory_grow(
-		pieces->list, pieces->count, sizeof(*pieces->list));
-	pieces->list[pieces->count++] = (struct piece){ .at = at,
-		.function = function,
-		.is_certain = function && function->is_sized };
+	pieces->list = memory_grow(pieces->list, pieces->count, sizeof(*pieces->list));
+	pieces->list[pieces->count++] = (struct piece){
+		.at = at, .function = function, .is_certain = function && function->is_sized
+	};
 }
 
 /* Functions are disjoint, by address, and each lies in one section. */
@@ -99,8 +98,8 @@ static void enter(struct pieces *pieces, uint64_t at)
 
 	if (!piece || piece->is_certain)
 		return;
-	pieces->entries = memory_grow(
-		pieces->entries, pieces->entry_count, sizeof(*pieces->entries));
+	pieces->entries =
+		memory_grow(pieces->entries, pieces->entry_count, sizeof(*pieces->entries));
 	pieces->entries[pieces->entry_count++] = at;
 }
 

@@ -32,30 +32,31 @@ struct reading {
 
 static void refuse_object(struct places *places, const char *cause)
 {
-	places_refuse(places,
-		(struct refusal_of_plan){ .cause = cause,
-			.cure = "rebuild it as compilers do by default, or annotate" });
+	places_refuse(
+		places, (struct refusal_of_plan){ .cause = cause,
+				.cure = "rebuild it as compilers do by default, or annotate" });
 }
 
 static bool is_in_got(const struct places *places, uint64_t at)
 {
 	const struct section_extent *section = bytes_section(places->bytes, at);
 
-	return section && (!strcmp(section->name, ".got") || !strcmp(section->name, ".got.plt"));
+	return section &&
+	       (!strcmp(section->name, ".got") || !strcmp(section->name, ".got.plt"));
 }
 
 static void add_pointer(struct places *places, struct pointer pointer)
 {
 	pointer.is_got = is_in_got(places, pointer.at);
-	places->pointers = memory_grow(
-		places->pointers, places->pointer_count, sizeof(pointer));
+	places->pointers =
+		memory_grow(places->pointers, places->pointer_count, sizeof(pointer));
 	places->pointers[places->pointer_count++] = pointer;
 }
 
 static void add_import(struct places *places, uint64_t slot, const char *name)
 {
-	places->imports = memory_grow(
-		places->imports, places->import_count, sizeof(*places->imports));
+	places->imports =
+		memory_grow(places->imports, places->import_count, sizeof(*places->imports));
 	places->imports[places->import_count++] = (struct import){ slot, name };
 }
 
@@ -149,8 +150,7 @@ static void add_relative(struct reading *reading, uint64_t at)
 	uint64_t value;
 
 	if (bytes_get64(reading->places->bytes, at, &value))
-		add_pointer(
-			reading->places, (struct pointer){ .at = at, .value = value });
+		add_pointer(reading->places, (struct pointer){ .at = at, .value = value });
 	else
 		reading->is_damaged = true;
 }
@@ -203,8 +203,7 @@ static bool is_constant(const struct places *places, const struct pointer *point
 {
 	const struct datum *datum = symbols_datum(places->symbols, pointer->at);
 
-	if (!bytes_are_writable(
-		    places->bytes, (struct extent){ pointer->at, pointer->at + 8 }))
+	if (!bytes_are_writable(places->bytes, (struct extent){ pointer->at, pointer->at + 8 }))
 		return true;
 	return datum && datum->symbol && datum->at.start == pointer->at &&
 	       datum->at.end == pointer->at + 8 && !datum->is_exported && !datum->taken &&
@@ -233,10 +232,20 @@ static bool is_certain(const struct pointer *pointer, const struct datum *datum)
 					  !strcmp(datum->symbol, "__dso_handle"));
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct pointer *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
 void relocs_make_roots(struct places *places)
 {
 	const struct extent data = places->bytes->data;
 
+	if (places->pointer_count)
+		qsort(places->pointers, places->pointer_count, sizeof(*places->pointers),
+			by_place);
 	for (size_t i = 0; i < places->pointer_count; i++)
 		mark_taken(places, places->pointers[i].value);
 	for (size_t i = 0; i < places->pointer_count; i++) {
@@ -246,15 +255,14 @@ void relocs_make_roots(struct places *places)
 		if (pointer->value + ROOT_REACH < data.start ||
 			pointer->value > data.end + ROOT_REACH)
 			continue;
-		places_add_root(places, (struct root){ .at = pointer->at,
-						.address = pointer->value,
-						.is_certain = is_certain(pointer, datum),
-						.symbol = pointer->is_named ?
-								  pointer->symbol :
-								  pointer->value,
-						.is_constant = is_constant(places, pointer),
-						.is_visited = true,
-						.uses = USE_ESCAPES });
+		places_add_root(places,
+			(struct root){ .at = pointer->at,
+				.address = pointer->value,
+				.is_certain = is_certain(pointer, datum),
+				.symbol = pointer->is_named ? pointer->symbol : pointer->value,
+				.is_constant = is_constant(places, pointer),
+				.is_visited = true,
+				.uses = USE_ESCAPES });
 	}
 }
 

@@ -29,9 +29,10 @@ struct root *places_add_root(struct places *places, struct root root)
 	return &places->roots[places->root_count++];
 }
 
-struct root *places_root(const struct places *places, uint64_t at)
+/* Both parts of the list are by address. */
+static struct root *find(const struct places *places, size_t low, size_t end, uint64_t at)
 {
-	size_t low = 0, high = places->code_root_count;
+	size_t high = end;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -41,9 +42,19 @@ struct root *places_root(const struct places *places, uint64_t at)
 		else
 			high = middle;
 	}
-	return low < places->code_root_count && places->roots[low].at == at ?
-		       &places->roots[low] :
-		       NULL;
+	return low < end && places->roots[low].at == at ? &places->roots[low] : NULL;
+}
+
+struct root *places_root(const struct places *places, uint64_t at)
+{
+	return find(places, 0, places->code_root_count, at);
+}
+
+struct root *places_slot(const struct places *places, uint64_t at)
+{
+	struct root *root = find(places, places->code_root_count, places->root_count, at);
+
+	return root && root->is_constant ? root : NULL;
 }
 
 unsigned places_length(const struct places *places, uint64_t at)

@@ -118,6 +118,8 @@ void places_refuse(struct places *places, struct refusal_of_plan refusal);
 struct root *places_add_root(struct places *places, struct root root);
 /* The root of the instruction at @at, or NULL. */
 struct root *places_root(const struct places *places, uint64_t at);
+/* The root of the eight bytes at @at, if they never change once the loader is done. */
+struct root *places_slot(const struct places *places, uint64_t at);
 /* Length of the instruction that begins at @at, or 0. */
 unsigned places_length(const struct places *places, uint64_t at);
 /* Is there a loop within one function around @at? */

@@ -20,12 +20,12 @@
 #include "plan-step.h"
 #include "plan-uses.h"
 
-#define DEPTH_MAX	6
-#define STEPS_MAX	40000000 /* in all: some seconds */
-#define STEPS_OF_ONE	400000
-#define TABLE_MAX	4096
-#define BUCKETS		256
-#define VISITS_MAX	2000000
+#define DEPTH_MAX    6
+#define STEPS_MAX    40000000 /* in all: some seconds */
+#define STEPS_OF_ONE 400000
+#define TABLE_MAX    4096
+#define BUCKETS	     256
+#define VISITS_MAX   2000000
 
 struct node {
 	uint64_t at;
@@ -60,8 +60,8 @@ struct run {
 	bool is_final; /* the states are found: no new ones are made */
 };
 
-static struct outcome go_through(struct flow *flow, uint64_t entry,
-	const struct value *arguments, unsigned depth);
+static struct outcome go_through(
+	struct flow *flow, uint64_t entry, const struct value *arguments, unsigned depth);
 
 static uint8_t *head_at(const struct flow *flow, uint64_t at)
 {
@@ -114,8 +114,8 @@ static void returns(struct run *run, struct value value)
 	if (value.kind == VALUE_STACK)
 		value = value_unknown();
 	use(value, USE_RETURNED);
-	run->outcome.value = run->outcome.returns ? value_join(run->outcome.value, value) :
-						    value;
+	run->outcome.value =
+		run->outcome.returns ? value_join(run->outcome.value, value) : value;
 	run->outcome.returns = true;
 }
 
@@ -279,10 +279,9 @@ static void go_straight(struct run *run, const struct node *node)
 	struct state state = node->state;
 	struct insn insn = { .next = node->at };
 	const struct function *function = symbols_function(places->symbols, node->at);
-	struct step one = { .places = places,
-		.state = &state,
-		.insn = &insn,
-		.escaped = &run->escaped };
+	struct step one = {
+		.places = places, .state = &state, .insn = &insn, .escaped = &run->escaped
+	};
 
 	for (bool is_first = true;; is_first = false) {
 		uint64_t at = insn.next;
@@ -365,10 +364,9 @@ static void end_run(struct run *run)
 
 static struct run new_run(struct flow *flow, unsigned depth)
 {
-	return (struct run){ .flow = flow,
-		.depth = depth,
-		.steps_left = STEPS_OF_ONE,
-		.escaped = INT64_MAX };
+	return (struct run){
+		.flow = flow, .depth = depth, .steps_left = STEPS_OF_ONE, .escaped = INT64_MAX
+	};
 }
 
 static void start(struct run *run, uint64_t at, const struct value *arguments)
@@ -398,8 +396,7 @@ static struct visit *find_visit(
 	return NULL;
 }
 
-static struct visit *new_visit(
-	struct flow *flow, uint64_t entry, const struct value *arguments)
+static struct visit *new_visit(struct flow *flow, uint64_t entry, const struct value *arguments)
 {
 	struct visit **bucket = &flow->visits[entry * 2654435761u >> 4 & (VISIT_BUCKETS - 1)];
 	struct visit *visit = memory_get(sizeof(*visit));
@@ -419,8 +416,8 @@ static struct outcome not_gone_through(const struct value *arguments)
 	return (struct outcome){ .returns = true, .value = value_unknown() };
 }
 
-static struct outcome go_through(struct flow *flow, uint64_t entry,
-	const struct value *arguments, unsigned depth)
+static struct outcome go_through(
+	struct flow *flow, uint64_t entry, const struct value *arguments, unsigned depth)
 {
 	struct visit *visit = find_visit(flow, entry, arguments);
 	bool is_recorded = uses_are_recorded();

@@ -19,8 +19,7 @@ static void print(const char *text)
 	putchar('\n');
 }
 
-static size_t count_of(
-	const struct reference *list, size_t count, const struct datum *datum)
+static size_t count_of(const struct reference *list, size_t count, const struct datum *datum)
 {
 	size_t found = 0;
 
@@ -39,7 +38,8 @@ static void print_variable(const struct result *result, const struct datum *datu
 		count_of(result->pointers, result->pointer_count, datum)));
 }
 
-static void print_place(const struct result *result, const struct reference *reference, bool is_code)
+static void print_place(
+	const struct result *result, const struct reference *reference, bool is_code)
 {
 	const struct symbols *symbols = result->places->symbols;
 
@@ -94,8 +94,8 @@ void show_plan_refusals(const struct places *places)
 				refusal->cause, refusal->cure);
 	}
 	if (left)
-		say("plan: %s: refused for %zu more reasons like these; --json lists them", name,
-			left);
+		say("plan: %s: refused for %zu more reasons like these; --json lists them",
+			name, left);
 }
 
 static void put_variables(struct json *json, const struct result *result)
@@ -130,8 +130,7 @@ static void put_places(struct json *json, const struct result *result, const cha
 			json_put_number(json, "instruction", list[i].at);
 			json_put_string(
 				json, "text", decode_text(result->places->bytes, list[i].at));
-			json_put_string(
-				json, "place", symbols_code_place(symbols, list[i].at));
+			json_put_string(json, "place", symbols_code_place(symbols, list[i].at));
 		}
 		json_put_number(json, "address", list[i].address);
 		json_put_string(json, "variable", datum_name(list[i].owner));

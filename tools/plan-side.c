@@ -46,12 +46,10 @@ enum side side_shown(const struct places *places, const struct root *root)
 
 enum side side_plausible(const struct places *places, uint64_t address)
 {
-	return both(side_of(side_here(places, address)),
-		side_of(side_ending(places, address)));
+	return both(side_of(side_here(places, address)), side_of(side_ending(places, address)));
 }
 
-const struct datum *side_owner(
-	const struct places *places, uint64_t address, enum side side)
+const struct datum *side_owner(const struct places *places, uint64_t address, enum side side)
 {
 	const struct datum *here = side_here(places, address), *nearest = NULL;
 	const struct datum *ending = side_ending(places, address);
@@ -80,7 +78,8 @@ bool side_is_near(
 	const struct symbols *symbols = places->symbols;
 
 	for (size_t i = symbols_first(symbols, address - distance - 1);
-		i < symbols->datum_count && symbols->data[i].at.start <= address + distance; i++)
+		i < symbols->datum_count && symbols->data[i].at.start <= address + distance;
+		i++)
 		if (side_of(&symbols->data[i]) == side)
 			return true;
 	return false;
@@ -135,8 +134,7 @@ static bool may_be_below(
 		return false;
 	if (root->uses & USE_NOT_SEEN || (is_indexed && is_array_for(rival, root->step)))
 		return true;
-	return (root->uses &
-		       (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD)) &&
+	return (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD)) &&
 	       is_array_for(rival, distance);
 }
 

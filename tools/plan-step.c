@@ -94,7 +94,8 @@ static struct value difference(const struct step *step, struct value a, struct v
 	if (value_is_rooted(b)) {
 		use_compares(a, b, true);
 		if (a.kind == VALUE_POINTER && b.kind == VALUE_POINTER && value_is_exact(a) &&
-			value_is_exact(b) && (a.root == b.root || use_address(a) == use_address(b)))
+			value_is_exact(b) &&
+			(a.root == b.root || use_address(a) == use_address(b)))
 			return value_constant((int64_t)(use_address(a) - use_address(b)));
 		if (!value_is_whole(a) || !value_is_whole(b))
 			use(b, USE_ODD);
@@ -212,8 +213,7 @@ static void move(const struct step *step, struct value value)
 {
 	int reg = insn_register(step->insn, 0);
 
-	if (value.kind == VALUE_STACK && reg != RSP && reg != RBP &&
-		value.low < *step->escaped)
+	if (value.kind == VALUE_STACK && reg != RSP && reg != RBP && value.low < *step->escaped)
 		*step->escaped = value.low;
 	operand_put(step, value);
 }
@@ -252,7 +252,7 @@ static void multiply(const struct step *step)
 		return;
 	}
 	operand_put(step, value_is_constant(b) && !value_is_rooted(a) ? value_times(a, b.low) :
-								value_unknown());
+									value_unknown());
 }
 
 static void push(const struct step *step)
@@ -333,8 +333,8 @@ static void touch(const struct step *step)
 			op->mem.base != ZYDIS_REGISTER_RIP &&
 			op->actions & (ZYDIS_OPERAND_ACTION_MASK_READ |
 					      ZYDIS_OPERAND_ACTION_MASK_WRITE))
-			use_touches(operand_address(step, op), insn_width(insn, op), op->mem.scale,
-				insn->at);
+			use_touches(operand_address(step, op), insn_width(insn, op),
+				op->mem.scale, insn->at);
 	}
 }
 
@@ -404,7 +404,8 @@ void step(const struct step *step)
 	default:
 		if (step->insn->in.meta.category == ZYDIS_CATEGORY_CMOV &&
 			insn_register(step->insn, 0) >= 0)
-			operand_put(step, value_join(operand_value(step, 0), operand_value(step, 1)));
+			operand_put(step,
+				value_join(operand_value(step, 0), operand_value(step, 1)));
 		else
 			other(step);
 	}

@@ -25,18 +25,17 @@ static void add_branch(struct places *places, const struct insn *insn)
 	places->branches[places->branch_count++] = branch;
 }
 
-static void add_reference(
-	struct places *places, const struct insn *insn, struct extent touched)
+static void add_reference(struct places *places, const struct insn *insn, struct extent touched)
 {
 	struct datum *datum = symbols_datum(places->symbols, touched.start);
 
 	if (!datum || !datum->is_chosen || touched.end > datum->at.end) {
-		places_refuse(places,
-			(struct refusal_of_plan){ .at = insn->at,
-				.is_code = true,
-				.address = touched.start,
-				.cause = "it touches bytes of more than one variable",
-				.cure = "share the neighbour, too, or annotate" });
+		places_refuse(
+			places, (struct refusal_of_plan){ .at = insn->at,
+					.is_code = true,
+					.address = touched.start,
+					.cause = "it touches bytes of more than one variable",
+					.cure = "share the neighbour, too, or annotate" });
 		return;
 	}
 	places->references = memory_grow(
@@ -50,8 +49,8 @@ static void add_reference(
 
 static void add_store(struct places *places, uint64_t address)
 {
-	places->stores = memory_grow(
-		places->stores, places->store_count, sizeof(*places->stores));
+	places->stores =
+		memory_grow(places->stores, places->store_count, sizeof(*places->stores));
 	places->stores[places->store_count++] = address;
 }
 
@@ -68,8 +67,7 @@ static bool may_be_root(const struct places *places, uint64_t address)
 		return false;
 	if (!section || section->is_writable)
 		return true;
-	return places_are_shared(
-		places, (struct extent){ address, address + ROOT_REACH });
+	return places_are_shared(places, (struct extent){ address, address + ROOT_REACH });
 }
 
 static void collect_relative(
@@ -80,11 +78,11 @@ static void collect_relative(
 
 	touched.end = touched.start + insn_width(insn, op);
 	if (op->mem.base == ZYDIS_REGISTER_EIP || insn->in.raw.disp.size != 32) {
-		places_refuse(places,
-			(struct refusal_of_plan){ .at = insn->at,
-				.is_code = true,
-				.cause = "an address of 32 bits cannot be re-pointed",
-				.cure = "annotate the variables instead" });
+		places_refuse(
+			places, (struct refusal_of_plan){ .at = insn->at,
+					.is_code = true,
+					.cause = "an address of 32 bits cannot be re-pointed",
+					.cure = "annotate the variables instead" });
 		return;
 	}
 	if (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
@@ -125,8 +123,8 @@ static void spread_writes(struct places *places)
 	while (again) {
 		again = false;
 		for (size_t i = 0; i < places->branch_count; i++) {
-			struct function *from = symbols_function(
-				places->symbols, places->branches[i].from);
+			struct function *from =
+				symbols_function(places->symbols, places->branches[i].from);
 			struct function *to =
 				symbols_function(places->symbols, places->branches[i].to);
 
@@ -221,7 +219,8 @@ static bool is_padding(const struct pieces *pieces, const struct piece *piece, u
 		insn.next = holder(pieces->places, insn.next) +
 			    places_length(pieces->places, holder(pieces->places, insn.next));
 	while (insn.next <= at)
-		if (!decode(pieces->places->bytes, insn.next, piece->at.end, &insn) || !is_idle(&insn))
+		if (!decode(pieces->places->bytes, insn.next, piece->at.end, &insn) ||
+			!is_idle(&insn))
 			return false;
 	return true;
 }
@@ -243,8 +242,8 @@ static bool is_known(const struct pieces *pieces, uint64_t at, int32_t value)
 	if (!piece->is_certain || piece->function->has_frame ||
 		!is_offset_of_shared(pieces->places, at, value))
 		return true;
-	return decode(pieces->places->bytes, start, start + 15, &insn) && insn_relative(&insn) &&
-	       start + insn.in.raw.disp.offset == at;
+	return decode(pieces->places->bytes, start, start + 15, &insn) &&
+	       insn_relative(&insn) && start + insn.in.raw.disp.offset == at;
 }
 
 static void cross_check_code(struct pieces *pieces, const struct section_extent *section)
@@ -268,8 +267,7 @@ static void cross_check_code(struct pieces *pieces, const struct section_extent 
 	}
 }
 
-static void cross_check_constants(
-	struct pieces *pieces, const struct section_extent *section)
+static void cross_check_constants(struct pieces *pieces, const struct section_extent *section)
 {
 	struct places *places = pieces->places;
 	int32_t value;
@@ -278,11 +276,11 @@ static void cross_check_constants(
 		at += 4)
 		if (bytes_get32(pieces->places->bytes, at, &value) &&
 			is_offset_of_shared(places, at, value))
-			places_refuse(places,
-				(struct refusal_of_plan){ .at = at,
-					.address = at + (uint64_t)(int64_t)value,
-					.cause = "a constant may be an offset to it",
-					.cure = "annotate the variable instead" });
+			places_refuse(
+				places, (struct refusal_of_plan){ .at = at,
+						.address = at + (uint64_t)(int64_t)value,
+						.cause = "a constant may be an offset to it",
+						.cure = "annotate the variable instead" });
 }
 
 static bool holds_constants(const struct section_extent *section)

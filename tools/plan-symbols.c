@@ -37,8 +37,8 @@ static void add_datum(struct symbols *symbols, struct datum datum)
 
 static void add_function(struct symbols *symbols, struct function function)
 {
-	symbols->functions = memory_grow(
-		symbols->functions, symbols->function_count, sizeof(function));
+	symbols->functions =
+		memory_grow(symbols->functions, symbols->function_count, sizeof(function));
 	symbols->functions[symbols->function_count++] = function;
 }
 
@@ -60,9 +60,9 @@ static void add_symbol(struct symbols *symbols, const GElf_Sym *symbol, const ch
 					   .file = file,
 					   .is_exported = is_exported });
 	else if ((type == STT_FUNC || type == STT_GNU_IFUNC) && bytes_is_code(bytes, at.start))
-		add_function(symbols, (struct function){ .at = at,
-					      .name = name,
-					      .is_sized = at.end > at.start });
+		add_function(symbols,
+			(struct function){
+				.at = at, .name = name, .is_sized = at.end > at.start });
 }
 
 /* Without the version that linkers append to what is bound to a library's. */
@@ -190,8 +190,7 @@ static void read_found_file(struct symbols *symbols, const struct debuginfo *deb
 	const char *path = NULL;
 
 	if (debuginfo->module)
-		dwfl_module_info(
-			debuginfo->module, NULL, NULL, NULL, NULL, NULL, NULL, &path);
+		dwfl_module_info(debuginfo->module, NULL, NULL, NULL, NULL, NULL, NULL, &path);
 	if (path)
 		read_debug_file(symbols, path);
 }
@@ -322,7 +321,6 @@ static void merge_functions(struct symbols *symbols)
 	}
 }
 
-
 const char *symbols_read(
 	struct symbols *symbols, const struct bytes *bytes, const char *debug_file)
 {
@@ -428,8 +426,8 @@ const char *symbols_place(const struct symbols *symbols, uint64_t address)
 
 	if (datum && datum->symbol && address == datum->at.start && before &&
 		before->at.end == address && before->symbol)
-		return memory_format("%s, which is the end of %s", datum_name(datum),
-			datum_name(before));
+		return memory_format(
+			"%s, which is the end of %s", datum_name(datum), datum_name(before));
 	if (datum && datum->symbol && address == datum->at.start)
 		return datum_name(datum);
 	if (datum && datum->symbol && address > datum->at.start)
@@ -446,6 +444,6 @@ const char *symbols_code_place(const struct symbols *symbols, uint64_t address)
 
 	if (!function || !function->name)
 		return memory_format("0x%lx", (unsigned long)address);
-	return memory_format("%s+0x%lx", function->name,
-		(unsigned long)(address - function->at.start));
+	return memory_format(
+		"%s+0x%lx", function->name, (unsigned long)(address - function->at.start));
 }
