@@ -155,10 +155,21 @@ static bool is_over(struct place place, uint64_t state, const struct lasting *la
 	       (int32_t)(at - in_ms(lasting->since)) >= 0;
 }
 
-uint64_t told_claim(
-	const struct lasting *lasting, uint32_t number, uint64_t now, unsigned *ret_count)
+/* With what others have seen of it: since when it lasts is not to depend on who reports. */
+static struct lasting with_record(struct place place, uint64_t state, const struct lasting *seen)
 {
-	struct place place = place_of(lasting->lock, lasting->word);
+	struct lasting lasting = *seen;
+	uint64_t since = atomic_load_explicit(&place.told->since, memory_order_relaxed);
+
+	if (lasts(place, state) && (state & LEFT || count_of(state)) && since < lasting.since)
+		lasting.since = since;
+	return lasting;
+}
+
+uint64_t told_claim(
+	const struct lasting *seen, uint32_t number, uint64_t now, unsigned *ret_count)
+{
+	struct place place = place_of(seen->lock, seen->word);
 	uint64_t state = load(place), mine;
 	unsigned count;
 
@@ -166,16 +177,17 @@ uint64_t told_claim(
 	do {
 		bool is_known = lasts(place, state);
 		bool is_mine = is_known && (state & REPORTER) == number;
+		struct lasting lasting = with_record(place, state, seen);
 
 		count = is_known ? count_of(state) : 0;
 		if (is_known ? !is_mine && is_at_it(place, state, now) :
-			       is_over(place, state, lasting) || is_others(place, state, now))
+			       is_over(place, state, seen) || is_others(place, state, now))
 			return now + REPORT_NS;
-		if (!(state & REPORTER) && count && now < due_at(lasting, count))
-			return due_at(lasting, count);
+		if (!(state & REPORTER) && count && now < due_at(&lasting, count))
+			return due_at(&lasting, count);
 		/* before the claim: with an older time it would be taken away at once */
 		atomic_store_explicit(&place.told->at, in_ms(now), memory_order_relaxed);
-		atomic_store_explicit(&place.told->lock, lasting->lock, memory_order_relaxed);
+		atomic_store_explicit(&place.told->lock, seen->lock, memory_order_relaxed);
 		mine = place.mark | (is_known ? state & LEFT : 0) | count << COUNT_SHIFT | number;
 	} while (!swap(place, &state, mine));
 	*ret_count = count;
@@ -207,17 +219,21 @@ uint64_t told_next(const struct lasting *lasting, uint64_t now, unsigned count)
 	return due_at(lasting, next_count(lasting, now, count));
 }
 
-/* Unless somebody has replaced us meanwhile. */
-uint64_t told_done(const struct lasting *lasting, uint32_t number, uint64_t now, unsigned count)
+/* Unless somebody has replaced us meanwhile. As it was reported: by the record's time. */
+uint64_t told_done(const struct lasting *seen, uint32_t number, uint64_t now, unsigned count)
 {
-	struct place place = place_of(lasting->lock, lasting->word);
+	struct place place = place_of(seen->lock, seen->word);
 	uint64_t mine = place.mark | count << COUNT_SHIFT | number, state = load(place);
+	struct lasting lasting = *seen;
+	uint64_t since = atomic_load_explicit(&place.told->since, memory_order_relaxed);
 
-	count = next_count(lasting, now, count);
+	if ((state & ~(uint64_t)FLAGS) == mine && since < lasting.since)
+		lasting.since = since;
+	count = next_count(&lasting, now, count);
 	while ((state & ~(uint64_t)FLAGS) == mine &&
 		!swap(place, &state, place.mark | (state & FLAGS) | count << COUNT_SHIFT))
 		;
-	return is_marked(place, state) && state & ENDED ? 0 : due_at(lasting, count);
+	return is_marked(place, state) && state & ENDED ? 0 : due_at(&lasting, count);
 }
 
 void told_keep_since(uintptr_t lock, uint32_t word, uint64_t since)

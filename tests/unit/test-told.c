@@ -156,6 +156,24 @@ static int play_abandoned(void)
 	return CHILD_GOOD;
 }
 
+/* Who came later reports by the time of who was there before. */
+static int play_latecomer(void)
+{
+	struct lasting it = lasting_at(0x1000, 7), later = it;
+	unsigned count;
+	uint32_t a, b;
+
+	must(begin(&a, &b));
+	later.since = START + 30 * MS;
+	must(told_claim(&later, b, later.since + LIMIT, &count) == 0);
+	told_keep_since(it.lock, it.word, it.since); /* as the report finds out */
+	must(told_done(&later, b, later.since + LIMIT, count) == START + 2 * LIMIT);
+	must(report(&it, a, START + 2 * LIMIT - 1) == -1 && report(&it, a, START + 2 * LIMIT) == 1);
+	must(report(&later, b, START + 4 * LIMIT - 1) == -1);
+	must(report(&later, b, START + 4 * LIMIT) == 2);
+	return CHILD_GOOD;
+}
+
 static int play_left(void)
 {
 	const struct lasting it = lasting_at(0x1000, 7);
@@ -284,6 +302,7 @@ int main(void)
 	}
 	test_play("one reports, and again when twice as long has passed", play_doubling);
 	test_play("two who look at the same time do not both report", play_at_it);
+	test_play("whoever reports, by the time of who waits longest", play_latecomer);
 	test_play("two locks of one thread are two", play_one_word);
 	test_play("of thousands none is told twice", play_many);
 	test_play("of two that are kept at one place the second comes later", play_rivals);
