@@ -117,6 +117,13 @@ static bool settle_if(
 	return proved;
 }
 
+/* Are all the addresses that are made of it addresses of @datum? */
+static bool holds_all(const struct datum *datum, const struct root *root)
+{
+	return root->address + (uint64_t)root->least >= datum->at.start &&
+	       root->address + (uint64_t)root->most <= datum->at.end;
+}
+
 /* What lies there; or, if that can be meant by neither, the one side that can. */
 static bool decide_by_place(const struct places *places, struct root *root)
 {
@@ -125,7 +132,7 @@ static bool decide_by_place(const struct places *places, struct root *root)
 	bool shared = side_rival(places, root, SIDE_PRIVATE) != NULL;
 	bool private = side_rival(places, root, SIDE_SHARED) != NULL;
 
-	if (root->uses & USE_STRADDLES)
+	if (root->uses & USE_STRADDLES || (here && !holds_all(here, root)))
 		return false;
 	if (here)
 		return settle_if(places, root, side, !(side == SIDE_SHARED ? private : shared));

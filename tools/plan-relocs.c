@@ -218,18 +218,18 @@ static void mark_taken(struct places *places, uint64_t address)
 		datum->taken++;
 }
 
-/*
- * A symbol is named; or the linker made the slot, for a symbol without any addend; or it
- * is the one that points to itself. (Others may lie where they point to: behind an array.)
- */
+/* The one that points to itself. (Others may lie where they point to: behind an array.) */
+static bool is_own_handle(const struct pointer *pointer, const struct datum *datum)
+{
+	return pointer->at == pointer->value && datum && datum->symbol &&
+	       datum->at.start == pointer->value && !strcmp(datum->symbol, "__dso_handle");
+}
+
+/* A symbol is named; or the linker made the slot, for a symbol without any addend. */
 static bool is_certain(const struct pointer *pointer, const struct datum *datum)
 {
-	if (pointer->is_named)
-		return true;
-	if (!datum || datum->at.start != pointer->value)
-		return false;
-	return pointer->is_got || (pointer->at == pointer->value && datum->symbol &&
-					  !strcmp(datum->symbol, "__dso_handle"));
+	return pointer->is_named || is_own_handle(pointer, datum) ||
+	       (pointer->is_got && datum && datum->at.start == pointer->value);
 }
 
 static int by_place(const void *a, const void *b)
@@ -247,7 +247,9 @@ void relocs_make_roots(struct places *places)
 		qsort(places->pointers, places->pointer_count, sizeof(*places->pointers),
 			by_place);
 	for (size_t i = 0; i < places->pointer_count; i++)
-		mark_taken(places, places->pointers[i].value);
+		if (!is_own_handle(&places->pointers[i],
+			    symbols_datum(places->symbols, places->pointers[i].value)))
+			mark_taken(places, places->pointers[i].value);
 	for (size_t i = 0; i < places->pointer_count; i++) {
 		const struct pointer *pointer = &places->pointers[i];
 		const struct datum *datum = symbols_datum(places->symbols, pointer->value);

@@ -48,6 +48,7 @@ struct root {
 	unsigned step;	 /* the largest distance of what is touched by an index */
 	bool is_low_known;
 	int64_t low; /* of all offsets that are touched, where known */
+	int64_t least, most; /* offsets at which it is passed, stored or compared */
 	bool touches_shared, touches_private;
 	uint64_t evidence; /* the instruction that touches it */
 	struct link links[LINKS_MAX];

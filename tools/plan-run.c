@@ -25,7 +25,7 @@
 #define STEPS_OF_ONE 400000
 #define TABLE_MAX    4096
 #define BUCKETS	     256
-#define VISITS_MAX   2000000
+#define VISITS_MAX   200000
 
 struct node {
 	uint64_t at;

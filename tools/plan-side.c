@@ -16,6 +16,8 @@
 /* Elements: how far, if it is used with an index that counts in a loop, or with another. */
 #define REACH_WILD 64
 #define REACH_TAME 16
+/* Bytes: no less, for an element may be a row, or a structure of which a part is touched. */
+#define REACH_ROWS 1024
 
 const struct datum *side_here(const struct places *places, uint64_t address)
 {
@@ -98,6 +100,11 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* How far below its variable's start may such an address be? In bytes. */
 static uint64_t reach_below(const struct root *root, const struct datum *here)
 {
@@ -112,13 +119,13 @@ static uint64_t reach_below(const struct root *root, const struct datum *here)
 	if (root->uses & USE_ODD)
 		reach = REACH_ODD;
 	if (root->uses & USE_WILD)
-		return smaller(ROOT_REACH, REACH_WILD * step);
+		return smaller(ROOT_REACH, larger(REACH_ROWS, REACH_WILD * step));
 	if (root->uses & USE_INDEXED && !is_start && reach < REACH_TAME * step)
 		return REACH_TAME * step;
 	return reach;
 }
 
-/* An array has two elements, at least. */
+/* Worth an index: two elements, at least. */
 static bool is_array_for(const struct datum *datum, uint64_t element)
 {
 	return datum->at.end - datum->at.start >= 2 * element;
@@ -129,10 +136,13 @@ static bool may_be_below(
 {
 	uint64_t distance = rival->at.start - root->address;
 	bool is_indexed = root->uses & USE_INDEXED;
+	bool is_array = here && here->at.start == root->address && is_array_for(here, root->step);
 
 	if (distance > reach_below(root, here))
 		return false;
-	if (root->uses & USE_NOT_SEEN || (is_indexed && is_array_for(rival, root->step)))
+	/* what does not begin an array may be displaced from one of a single element */
+	if (root->uses & USE_NOT_SEEN || (is_indexed && !is_array) ||
+		(is_indexed && is_array_for(rival, root->step)))
 		return true;
 	return (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD)) &&
 	       is_array_for(rival, distance);

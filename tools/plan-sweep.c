@@ -273,14 +273,16 @@ static void cross_check_constants(struct pieces *pieces, const struct section_ex
 	int32_t value;
 
 	for (uint64_t at = (section->at.start + 3) & ~(uint64_t)3; at + 4 <= section->at.end;
-		at += 4)
-		if (bytes_get32(pieces->places->bytes, at, &value) &&
-			is_offset_of_shared(places, at, value))
-			places_refuse(
-				places, (struct refusal_of_plan){ .at = at,
-						.address = at + (uint64_t)(int64_t)value,
-						.cause = "a constant may be an offset to it",
-						.cure = "annotate the variable instead" });
+		at += 4) {
+		if (!bytes_get32(pieces->places->bytes, at, &value))
+			return;
+		if (is_offset_of_shared(places, at, value))
+			places_refuse(places,
+				(struct refusal_of_plan){ .at = at,
+					.address = at + (uint64_t)(int64_t)value,
+					.cause = "a constant may be an offset to it",
+					.cure = "annotate the variable instead" });
+	}
 }
 
 static bool holds_constants(const struct section_extent *section)

@@ -34,10 +34,25 @@ bool uses_are_recorded(void)
 	return is_recording;
 }
 
+/* As it is used, too, it is an address of its variable, or the end. */
+static void note_offset(struct value value)
+{
+	struct root *root;
+
+	if (!is_recording || value.kind != VALUE_POINTER || !value_is_exact(value))
+		return;
+	root = &places->roots[value.root];
+	if (value.low < root->least)
+		root->least = value.low;
+	if (value.low > root->most)
+		root->most = value.low;
+}
+
 void use(struct value value, unsigned how)
 {
 	unsigned roots[VALUE_ROOTS_MAX], count = value_roots(value, roots);
 
+	note_offset(value);
 	for (unsigned i = 0; is_recording && i < count; i++)
 		places->roots[roots[i]].uses |= how;
 }
@@ -151,6 +166,8 @@ void use_compares(struct value a, struct value b, bool is_strong)
 
 	if (!is_recording || is_null(a) || is_null(b))
 		return;
+	note_offset(a);
+	note_offset(b);
 	if (a.kind == VALUE_POINTER && b.kind == VALUE_POINTER) {
 		is_exact = value_is_exact(a) && value_is_exact(b) &&
 			   use_address(a) == use_address(b);

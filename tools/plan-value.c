@@ -104,6 +104,7 @@ struct value value_doubt(struct value value)
 bool value_is_same(struct value a, struct value b)
 {
 	return a.kind == b.kind && a.root == b.root && a.low == b.low && a.high == b.high &&
+	       a.shift == b.shift &&
 	       a.is_tame == b.is_tame && a.is_reversed == b.is_reversed;
 }
 
@@ -120,12 +121,11 @@ static struct value widened(struct value old, struct value new)
 		value.low = NO_LOW;
 	if (new.high > old.high)
 		value.high = NO_HIGH;
-	/* a pointer that moves is a counter; a number is one if both ways are known */
-	value.is_tame = old.is_tame && new.is_tame &&
-			(old.kind == VALUE_NUMBER ?
-					value_is_exact(old) == value_is_exact(new) &&
-						(!value_is_exact(old) || old.low == new.low) :
-					old.low == new.low && old.high == new.high);
+	/* what comes back changed is a counter */
+	value.is_tame = old.is_tame && new.is_tame && old.low == new.low &&
+			old.high == new.high && old.shift == new.shift;
+	if (!value.is_tame)
+		value.shift = 0;
 	value.is_reversed |= new.is_reversed;
 	return value;
 }
@@ -154,6 +154,14 @@ static int64_t high_sum(int64_t a, int64_t b)
 	return a >= NO_HIGH || b >= NO_HIGH ? NO_HIGH : bounded(a + b);
 }
 
+static int64_t shift_of(struct value a, struct value b)
+{
+	if (value_is_exact(a) == value_is_exact(b))
+		return bounded(a.shift + b.shift);
+	return value_is_exact(a) ? bounded(b.shift + (a.kind == VALUE_NUMBER ? a.low : 0)) :
+				   bounded(a.shift + b.low);
+}
+
 static struct value summed(struct value a, struct value b)
 {
 	struct value value = a;
@@ -161,6 +169,7 @@ static struct value summed(struct value a, struct value b)
 	value.low = low_sum(a.low, b.low);
 	value.high = high_sum(a.high, b.high);
 	value.is_tame = a.is_tame && b.is_tame;
+	value.shift = value.is_tame ? shift_of(a, b) : 0;
 	value.is_reversed |= b.is_reversed;
 	return value;
 }
@@ -198,6 +207,7 @@ struct value value_negative(struct value value)
 	if (value.kind != VALUE_NUMBER)
 		negative = value_unknown();
 	negative.is_tame = value.is_tame;
+	negative.shift = value.kind == VALUE_NUMBER ? -value.shift : 0;
 	negative.is_reversed = !value_is_constant(value);
 	return negative;
 }
@@ -225,6 +235,7 @@ struct value value_times(struct value value, int64_t factor)
 	}
 	value.low = product(value.low, factor);
 	value.high = product(value.high, factor);
+	value.shift = product(value.shift, factor);
 	return value;
 }
 
@@ -232,6 +243,7 @@ struct value value_low32(struct value value)
 {
 	bool is_tame = value.is_tame;
 	bool is_reversed = value.is_reversed;
+	int64_t shift = value.kind == VALUE_NUMBER ? value.shift : 0;
 
 	if (value.kind == VALUE_TABLE)
 		return value;
@@ -244,6 +256,7 @@ struct value value_low32(struct value value)
 	value = value_number(0, UINT32_MAX);
 	value.is_tame = is_tame;
 	value.is_reversed = is_reversed;
+	value.shift = is_tame ? shift : 0;
 	return value;
 }
 
@@ -251,6 +264,7 @@ struct value value_signed32(struct value value)
 {
 	bool is_tame = value.is_tame;
 	bool is_reversed = value.is_reversed;
+	int64_t shift = value.kind == VALUE_NUMBER ? value.shift : 0;
 
 	if (value.kind == VALUE_TABLE)
 		return value;
@@ -263,5 +277,6 @@ struct value value_signed32(struct value value)
 	value = value_number(INT32_MIN, INT32_MAX);
 	value.is_tame = is_tame;
 	value.is_reversed = is_reversed;
+	value.shift = is_tame ? shift : 0;
 	return value;
 }

@@ -24,6 +24,7 @@ struct value {
 	uint8_t kind;
 	bool is_tame;	  /* what is not known of it was read from memory, or is returned */
 	bool is_reversed; /* something was subtracted to get it */
+	int64_t shift;	  /* what was added to that, while it is tame: loops change it */
 	unsigned root;
 	int64_t low, high;
 };

@@ -273,6 +273,23 @@ def neighbours(shop):
 
 
 @check
+def beside_a_scalar(shop):
+    """What is passed on is the next variable's start, unless more is made of it."""
+    data = ".data; .balign 16; .globl one, next; .type one,@object; .size one,4; " \
+           ".type next,@object; .size next,64; one: .long 1; next: .fill 64; .text; "
+    for name, code, good in [("the start", "lea next(%rip), %rdi; jmp take", True),
+                             ("an end, with its begin", "lea next(%rip), %rsi; lea -4(%rsi), %rdi; "
+                              "jmp take", False)]:
+        shop.write("sink.c", SINK)
+        path = shop.program(
+            "scalar", f'__asm__("{data} .type pass,@function; pass: {code}; .size pass, .-pass");\n'
+            "extern int one; void pass(void);\nint main(void) { pass(); return one++; }",
+            "sink.c", "-O1", "-fPIE", "-pie", "-Wl,--build-id")
+        ran, made = plan(shop, path, "one")
+        test(f"behind a scalar: {name}", bool(made) == good and (good or is_refused(ran)), show(ran))
+
+
+@check
 def code_that_is_data(shop):
     for name, assembly, said in [
             ("an offset in code", ".text; .globl odd; odd: .long second - .; .text", "not known to be code"),
