@@ -102,6 +102,13 @@ static bool put_back(const struct region *region)
 	return !sys_failed(at);
 }
 
+static void put_back_code(const struct opened *opened)
+{
+	for (unsigned i = 0; i < opened->count; i++)
+		if (opened->regions[i].is_code && !put_back(&opened->regions[i]))
+			_exit(127);
+}
+
 long opened_close_code(struct opened *opened)
 {
 	long error = 0;
@@ -109,9 +116,8 @@ long opened_close_code(struct opened *opened)
 	for (unsigned i = 0; !error && i < opened->count; i++)
 		if (opened->regions[i].is_code)
 			error = close_region(&opened->regions[i]);
-	for (unsigned i = 0; error && i < opened->count; i++)
-		if (opened->regions[i].is_code && !put_back(&opened->regions[i]))
-			_exit(127);
+	if (error)
+		put_back_code(opened);
 	return error;
 }
 
@@ -123,8 +129,9 @@ void opened_close_data(struct opened *opened)
 			(void)close_region(&opened->regions[i]);
 }
 
+/* To give code the right to be executed is not, even if nobody wrote to it. */
 void opened_close_unchanged(struct opened *opened)
 {
-	for (unsigned i = 0; i < opened->count; i++)
-		(void)close_region(&opened->regions[i]);
+	(void)opened_close_code(opened);
+	opened_close_data(opened);
 }

@@ -48,5 +48,5 @@ bool opened_is_code(const struct opened *opened, uintptr_t address);
 long opened_close_code(struct opened *opened);
 void opened_close_data(struct opened *opened);
 
-/* All of them: nothing has been written. */
+/* All of them: nothing has been written. (What cannot be put back ends the process here, too.) */
 void opened_close_unchanged(struct opened *opened);

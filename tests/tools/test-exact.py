@@ -373,4 +373,56 @@ def refused_by_a_sandbox(shop):
          ran.returncode == 0 and ran.stdout in (PRIVATE, SHARED), show(ran))
 
 
+# No code may become executable, and of data one page may not become writable.
+CONFINE = r"""
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#define ARG(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]))
+#define DENY BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES)
+int main(int argc, char **argv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 7), ARG(2),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 0, 1), DENY,
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PROT_READ | PROT_WRITE, 0, 3), ARG(1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4096, 0, 1), DENY,
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	(void)argc;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 77;
+	execv(argv[1], argv + 1);
+	return 1;
+}
+"""
+
+
+@check
+def code_that_stays_as_it_is(shop):
+    """Its constants can be opened last, or not at all; then it has to be executable again."""
+    path = shop.program("sealed", SOURCE + "int pages(void) { "
+                        + "serve(1); " * 1200 + "return 0; }\n", "-O2", "-rdynamic",
+                        "-Wl,--build-id", "-Wl,-z,separate-code")
+    if platform.machine() != "x86_64":
+        raise Skip("a plan is for x86-64 so far")
+    plan = Plan(path, NAMES).write(shop.path("sealed.plan"))
+    confine = shop.program("confine", CONFINE)
+    ran = with_plan(shop, [confine, path], plan)
+    if ran.returncode == 77:
+        raise Skip("there is no seccomp(2)")
+    test("code that may not be executed again is replaced by the file's, unchanged as it is",
+         refused(ran, "may not be written to"), show(ran))
+
+
 sys.exit(main(__doc__))
