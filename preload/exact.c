@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 
 #include "exact.h"
+#include "moved.h"
 #include "opened.h"
 #include "pages.h"
 #include "relocations.h"
@@ -74,10 +75,13 @@ static const struct plan_variable *variable_at(const struct job *job, uintptr_t 
 	return NULL;
 }
 
-/* Where it is written to: a part of a variable that moves is written to where that goes. */
+/*
+ * Where it is written to: a part of a variable that moves is written to where that goes, and of
+ * one that another plan has moved, to where it is.
+ */
 static uintptr_t place_of(const struct job *job, uintptr_t address)
 {
-	return variable_at(job, address) ? address + job->delta : address;
+	return variable_at(job, address) ? address + job->delta : moved_place(address);
 }
 
 /* Before anything changes */
@@ -126,7 +130,7 @@ static bool check_pointers(struct job *job)
 		const ElfW(Phdr) *load = module_segment(job->module, PT_LOAD, at, sizeof(uintptr_t));
 
 		if (!load || !(load->p_flags & PF_W) || !is_aligned(at, sizeof(uintptr_t)) ||
-			*(const uintptr_t *)at != job->module->base + p->value)
+			*(const uintptr_t *)moved_place(at) != job->module->base + p->value)
 			return refuse_text(job, p->at);
 	}
 	return true;
@@ -257,7 +261,7 @@ static bool open_page(
 {
 	long error;
 
-	if (variable_at(job, address))
+	if (place_of(job, address) != address)
 		return true;
 	error = opened_add(&job->opened, module, address, size);
 	if (error == -ENOENT)
@@ -359,6 +363,20 @@ static bool carry_out(struct job *job)
 	return false;
 }
 
+static bool carry_out_and_remember(struct job *job)
+{
+	struct moved *moved = moved_prepare(job->plan, job->module->base, job->delta);
+
+	if (!moved)
+		return refuse(job, "there is no memory to remember them", "raise ulimit -v", 0);
+	if (!carry_out(job)) {
+		moved_abandon(moved);
+		return false;
+	}
+	moved_remember(moved);
+	return true;
+}
+
 bool exact_share(const struct plan *plan, const struct module *module, struct exact *ret,
 	struct plan_refusal *ret_refusal)
 {
@@ -373,7 +391,7 @@ bool exact_share(const struct plan *plan, const struct module *module, struct ex
 	if (!span_reserve(&job.span, module, &job.delta))
 		return refuse(&job, "there is no room for them near its object",
 			"annotate the variables instead", 0);
-	if (!carry_out(&job)) {
+	if (!carry_out_and_remember(&job)) {
 		span_release(&job.span, job.delta);
 		return false;
 	}

@@ -16,6 +16,7 @@
 #include "exact.h"
 #include "family.h"
 #include "log.h"
+#include "moved.h"
 #include "text.h"
 
 struct search {
@@ -239,8 +240,10 @@ static int is_at(const struct module *module, void *arg)
 /* What it was carried out for may be no more, and nobody refers to its variables then. */
 static void clear(struct pending *p, const struct module *newest)
 {
-	if (p->is_shared && (p->base == newest->base || !modules_visit(is_at, &p->base)))
-		span_release(&p->exact.span, p->exact.delta);
+	if (!p->is_shared || (p->base != newest->base && modules_visit(is_at, &p->base)))
+		return;
+	span_release(&p->exact.span, p->exact.delta);
+	moved_forget(p->base, p->exact.delta);
 	p->is_shared = false;
 }
 
@@ -268,7 +271,6 @@ static void receive(struct pending *p, const struct module *module)
 	struct path path;
 	struct plan plan;
 
-	clear(p, module);
 	p->base = module->base;
 	(void)first_path(p->path, &path);
 	if (!plan_read(path.text, &plan, &refusal)) {
@@ -300,6 +302,8 @@ static void take_in(const struct module *module)
 {
 	bool is_known = false;
 
+	for (unsigned i = 0; i < pending_count; i++)
+		clear(&pending[i], module);
 	for (unsigned i = 0; i < pending_count; i++)
 		if (is_for(&pending[i], module)) {
 			receive(&pending[i], module);

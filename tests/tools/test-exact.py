@@ -345,6 +345,34 @@ def together(shop):
          ran.stdout.startswith("annotated 4000 hits 4000 4000 sum 0"), show(ran))
 
 
+@check
+def pointers_that_have_moved(shop):
+    """What a variable holds is changed where it is read from."""
+    if platform.machine() != "x86_64":
+        raise Skip("a plan is for x86-64 so far")
+    path = shop.program("chain", r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int hits; int *to_hits = &hits; int other;
+__attribute__((noinline)) void serve(void) { ++*to_hits; hits += 10; other++; }
+int main(void)
+{
+	if (!fork()) { serve(); _exit(0); }
+	while (wait(NULL) > 0)
+		;
+	printf("%d %d %d\n", hits, *to_hits, other);
+	return 0;
+}
+""", "-O2", "-Wl,--build-id")
+    plans = {name: Plan(path, [name]).write(shop.path(name + ".plan"))
+             for name in ("to_hits", "hits")}
+    for order in (["to_hits", "hits"], ["hits", "to_hits"]):
+        ran = with_plan(shop, path, *(plans[name] for name in order))
+        test(f"{' and then '.join(order)}, by a plan of its own each",
+             ran.stdout == "11 11 0\n" and not ran.stderr, show(ran))
+
+
 def many(count):
     return ("#include <stdio.h>\n#include <sys/wait.h>\n#include <unistd.h>\nint hits;\n"
             + "".join(f"__attribute__((noinline)) void f{i}(void) {{ hits += {i} + 1; hits ^= 1; }}\n"

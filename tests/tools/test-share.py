@@ -179,6 +179,32 @@ int main(void)
 
 
 @check
+def pointers_to_libraries(shop):
+    machine()
+    shop.library_of("libthird.so", "int third; void third_serve(void) { third++; }\n", "-O2",
+                    "-Wl,--build-id")
+    path = shop.program("pointer", r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern int third;
+int *to_third = &third;
+void third_serve(void);
+int main(void)
+{
+	if (!fork()) { third_serve(); *to_third += 10; _exit(0); }
+	wait(NULL);
+	printf("%d %d\n", third, *to_third);
+	return 0;
+}
+""", "-O2", "-fPIC", "-Wl,--build-id", "-L.", "-lthird", "-Wl,-rpath,$ORIGIN")
+    for names in "to_third,libthird.so:third", "libthird.so:third,to_third":
+        ran = shared(shop, f"--share={names}", path)
+        test(f"a pointer and what it points to, in another object: {names}",
+             silent(ran, 0, "11 11\n"), show(ran))
+
+
+@check
 def stripped_programs(shop):
     path = program(shop, "stripped")
     debug = shop.path(".debug")
