@@ -26,6 +26,7 @@
 #include "opened.h"
 #include "pages.h"
 #include "relocations.h"
+#include "text.h"
 
 struct job {
 	const struct plan *plan;
@@ -155,6 +156,47 @@ static bool check_binding(struct job *job)
 				*(const uintptr_t *)(job->module->base + r.first[i].r_offset));
 	}
 	return true;
+}
+
+/* Of a variable that moves, by this name? */
+static bool is_exported(const struct job *job, const char *name)
+{
+	struct relocations r = relocations_of(job->module);
+	size_t count = relocations_count_symbols(job->module);
+
+	for (size_t i = 1; r.symbols && r.names && i < count; i++) {
+		const ElfW(Sym) *symbol = &r.symbols[i];
+
+		if (symbol->st_shndx != SHN_UNDEF &&
+			ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT &&
+			variable_at(job, job->module->base + symbol->st_value) &&
+			text_equals(r.names + symbol->st_name, name))
+			return true;
+	}
+	return false;
+}
+
+static int check_copies_of(const struct module *module, void *arg)
+{
+	struct job *job = arg;
+	struct relocations r = relocations_of(module);
+
+	for (size_t i = 0; module->base != job->module->base && i < r.count; i++)
+		if (ELF64_R_TYPE(r.first[i].r_info) == R_COPY &&
+			is_exported(job, r.names + relocation_symbol(&r, &r.first[i])->st_name)) {
+			refuse(job, "the program has a copy of a variable of it, at 0x%lx, and "
+				    "uses that",
+				"share the program's, by its name without the library's",
+				module->base + r.first[i].r_offset);
+			return 1;
+		}
+	return 0;
+}
+
+/* By a copy relocation: the library itself need not refer to it. */
+static bool check_copies(struct job *job)
+{
+	return !modules_visit(check_copies_of, job);
 }
 
 /* All that changes */
@@ -386,7 +428,7 @@ bool exact_share(const struct plan *plan, const struct module *module, struct ex
 	opened_begin(&job.opened, job.page_size);
 	span_begin(&job.span);
 	if (!check_variables(&job) || !check_references(&job) || !check_pointers(&job) ||
-		!check_binding(&job))
+		!check_binding(&job) || !check_copies(&job))
 		return false;
 	if (!span_reserve(&job.span, module, &job.delta))
 		return refuse(&job, "there is no room for them near its object",

@@ -205,6 +205,31 @@ int main(void)
 
 
 @check
+def copies_of_the_program(shop):
+    machine()
+    shop.library_of("libunused.so", "int unused = 3; int nothing(void) { return 0; }\n", "-O2",
+                    "-Wl,--build-id")
+    path = shop.program("copier", r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+extern int unused;
+int main(void)
+{
+	if (!fork()) { unused++; _exit(0); }
+	wait(NULL);
+	printf("%d\n", unused);
+	return 0;
+}
+""", "-O2", "-fpie", "-pie", "-Wl,--build-id", "-L.", "-lunused", "-Wl,-rpath,$ORIGIN")
+    ran = shared(shop, "--share=unused", path)
+    test("a library's variable that the program has a copy of", silent(ran, 0, "4\n"), show(ran))
+    ran = shared(shop, "--share=libunused.so:unused", "--strict", path)
+    test("the library's own, which nobody uses, is refused", ran.returncode == 127
+         and ran.stdout == "" and "copy" in ran.stderr, show(ran))
+
+
+@check
 def stripped_programs(shop):
     path = program(shop, "stripped")
     debug = shop.path(".debug")
