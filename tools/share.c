@@ -169,6 +169,16 @@ static bool give_to_owner(struct parts *parts, const char *name)
 	return give_to_library(parts, rest);
 }
 
+/* Whoever may write to it may put a link to any file there, for us to write to. */
+static bool is_own(const char *directory)
+{
+	struct stat link, status;
+
+	return lstat(directory, &link) == 0 && link.st_uid == geteuid() &&
+	       stat(directory, &status) == 0 && S_ISDIR(status.st_mode) &&
+	       status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* Where plans are kept; made if it is not there. NULL: it cannot be. */
 static const char *plan_directory(void)
 {
@@ -180,7 +190,7 @@ static const char *plan_directory(void)
 		cache = home && *home == '/' ? memory_format("%s/.cache", home) : NULL;
 	for (size_t i = 0; cache && i < sizeof(below) / sizeof(below[0]); i++) {
 		path = memory_format("%s%s", cache, below[i]);
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		if ((mkdir(path, 0700) != 0 && errno != EEXIST) || (i > 0 && !is_own(path)))
 			return NULL;
 	}
 	/* in FONDUE_PLAN a colon ends a name */
@@ -217,6 +227,15 @@ static bool is_kept(const char *path)
 	       status.st_uid == geteuid() && !(status.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+/* What is no plan does not stay: it would be written to, not replaced. */
+static void clear(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		(void)unlink(path);
+}
+
 static bool choose(struct part *part)
 {
 	struct complaints complaints = { 0 };
@@ -241,6 +260,7 @@ static bool make_plan(struct part *part, const char *path)
 		show_plan_refusals(&places);
 		return false;
 	}
+	clear(path);
 	why = result_write(&result, path);
 	if (why)
 		say("run: %s: %s; no plan is written", path, why);
@@ -277,7 +297,8 @@ bool share_names(const char *path, const char *list)
 
 	if (!directory) {
 		say("run: --share: there is no directory to keep plans in; set HOME or "
-		    "XDG_CACHE_HOME to one that you may write to, without a colon in its name");
+		    "XDG_CACHE_HOME to one where you, and nobody else, may write to fondue/plans, "
+		    "without a colon in its name");
 		return false;
 	}
 	add_part(&parts, path);

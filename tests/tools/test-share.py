@@ -119,6 +119,25 @@ def plans_are_kept(shop):
 
 
 @check
+def files_that_are_not_plans(shop):
+    path = program(shop)
+    shared(shop, "--share=hits", path)
+    plan = shop.path("cache/fondue/plans/" + next(iter(kept(shop))))
+    with open(shop.path("precious"), "w") as file:
+        file.write("precious" * 1000)
+    os.unlink(plan)
+    os.symlink(shop.path("precious"), plan)
+    ran = shared(shop, "--share=hits", path)
+    with open(shop.path("precious")) as file:
+        test("a link in the place of a plan is replaced, not followed",
+             silent(ran, 0, "400 0 1 2 1\n") and file.read() == "precious" * 1000, show(ran))
+    os.chmod(shop.path("cache/fondue/plans"), 0o777)
+    ran = shared(shop, "--share=hits", path)
+    test("no plans are kept where others may put files", ran.returncode == 125
+         and ran.stdout == "" and is_remark(ran, "nobody else"), show(ran))
+
+
+@check
 def refusals(shop):
     path = program(shop)
 
