@@ -301,6 +301,10 @@ bool share_names(const char *path, const char *list)
 		    "without a colon in its name");
 		return false;
 	}
+	if (!list[strspn(list, ",")]) {
+		say("run: --share=%s: which variables? `nm -S` lists what there is", list);
+		return false;
+	}
 	add_part(&parts, path);
 	while ((name = strsep(&rest, ",")))
 		if (*name && !give_to_owner(&parts, name))

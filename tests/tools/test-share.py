@@ -146,6 +146,7 @@ def refusals(shop):
              and is_remark(ran, *words), show(ran))
 
     refused("a name that is not there", "hitz", "nm -S", ran=shared(shop, "--share=hitz", path))
+    refused("no name at all", "which", ran=shared(shop, "--share=", path))
     refused("one of the names", "hitz", ran=shared(shop, "--share=hits,hitz", path))
     refused("an object that is not there", "No such", ran=shared(
         shop, "--share=./nowhere:hits", path))
