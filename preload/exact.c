@@ -427,8 +427,9 @@ bool exact_share(const struct plan *plan, const struct module *module, struct ex
 
 	opened_begin(&job.opened, job.page_size);
 	span_begin(&job.span);
-	if (!check_variables(&job) || !check_references(&job) || !check_pointers(&job) ||
-		!check_binding(&job) || !check_copies(&job))
+	/* who is bound to another's variable has pointers that differ: that comes before them */
+	if (!check_variables(&job) || !check_references(&job) || !check_binding(&job) ||
+		!check_copies(&job) || !check_pointers(&job))
 		return false;
 	if (!span_reserve(&job.span, module, &job.delta))
 		return refuse(&job, "there is no room for them near its object",

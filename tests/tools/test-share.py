@@ -247,6 +247,14 @@ int main(void)
     ran = shared(shop, "--share=libunused.so:unused", "--strict", path)
     test("the library's own, which nobody uses, is refused", ran.returncode == 127
          and ran.stdout == "" and "copy" in ran.stderr, show(ran))
+    shop.library_of("libused.so", "int used = 3; int *serve(void) { used++; return &used; }\n",
+                    "-O2", "-Wl,--build-id")
+    path = shop.program("namesake", "int used = 5; int *serve(void);\n"
+                        "int main(void) { return serve() == &used ? 0 : 3; }\n",
+                        "-O2", "-Wl,--build-id", "-L.", "-lused", "-Wl,-rpath,$ORIGIN")
+    ran = shared(shop, "--share=libused.so:used", path)
+    test("where its own slot holds another's address, that is said", ran.returncode == 0
+         and "another object's variable" in ran.stderr, show(ran))
 
 
 @check
