@@ -175,8 +175,31 @@ static void decide(struct places *places, struct root *root)
 		refuse(places, root, all);
 }
 
+/*
+ * The loader runs the resolvers of an object while it relocates it, and so before its variables
+ * move. What they store is copied; but an address that they keep is the old one.
+ */
+static void check_resolvers(struct places *places)
+{
+	const unsigned kept = USE_ESCAPES | USE_RETURNED | USE_ODD | USE_NOT_SEEN;
+
+	for (size_t i = 0; i < places->code_root_count; i++) {
+		const struct root *root = &places->roots[i];
+
+		if (root->owner && root->uses & kept)
+			places_refuse(places, (struct refusal_of_plan){ .at = root->at,
+				.is_code = true,
+				.address = root->address,
+				.cause = "the object has functions that the loader runs before its "
+					 "variables move (IFUNC), and they may keep the address",
+				.cure = "annotate the variable instead" });
+	}
+}
+
 void owner_decide(struct places *places)
 {
 	for (size_t i = 0; i < places->root_count; i++)
 		decide(places, &places->roots[i]);
+	if (places->symbols->has_resolvers)
+		check_resolvers(places);
 }

@@ -111,9 +111,11 @@ static void read_rela(struct reading *reading, const Elf64_Rela *rela)
 	case R_X86_64_JUMP_SLOT:
 		read_named(reading, rela);
 		break;
+	case R_X86_64_IRELATIVE:
+		reading->places->symbols->has_resolvers = true;
+		break;
 	case R_X86_64_NONE:
 	case R_X86_64_COPY:
-	case R_X86_64_IRELATIVE:
 	case R_X86_64_DTPMOD64:
 	case R_X86_64_DTPOFF64:
 	case R_X86_64_TPOFF64:

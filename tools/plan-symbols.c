@@ -53,6 +53,7 @@ static void add_symbol(struct symbols *symbols, const GElf_Sym *symbol, const ch
 		at.end = at.start + 8;
 	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx == SHN_ABS || at.end < at.start)
 		return;
+	symbols->has_resolvers |= type == STT_GNU_IFUNC;
 	if (type == STT_OBJECT && at.end > at.start && at.start >= bytes->data.start &&
 		at.end <= bytes->data.end)
 		add_datum(symbols, (struct datum){ .at = at,

@@ -35,6 +35,7 @@ struct symbols {
 	struct function *functions; /* by address, disjoint */
 	size_t function_count;
 	bool has_locals; /* there was a .symtab: every variable has its symbol */
+	bool has_resolvers; /* IFUNC: code of it that the loader runs while it relocates */
 };
 
 /*

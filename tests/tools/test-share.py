@@ -138,6 +138,36 @@ def files_that_are_not_plans(shop):
 
 
 @check
+def code_that_the_loader_runs(shop):
+    """A resolver has run before a variable moves: its count is kept, an address would be old."""
+    machine()
+    source = r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int hits, *volatile kept;
+static int next(void) { return ++hits; }
+static void *resolve(void) { KEEP; hits = 7; return (void *)next; }
+int count(void) __attribute__((ifunc("resolve")));
+int main(void)
+{
+	if (!fork()) { count(); _exit(0); }
+	wait(NULL);
+	printf("%d %d\n", hits, !kept || kept == &hits);
+	return 0;
+}
+"""
+    path = program(shop, "keeps", source, "-DKEEP=kept = &hits", "-Wl,-z,now")
+    ran = shared(shop, "--share=hits", path)
+    test("not started: a resolver may have kept the address", ran.returncode == 125
+         and ran.stdout == "" and "IFUNC" in ran.stderr, show(ran))
+    path = program(shop, "keeps-not", source.replace("!kept || kept == &hits", "1"), "-DKEEP=",
+                   "-Wl,-z,now")
+    ran = shared(shop, "--share=hits", path)
+    test("one that keeps nothing does no harm", silent(ran, 0, "8 1\n"), show(ran))
+
+
+@check
 def refusals(shop):
     path = program(shop)
 
