@@ -136,6 +136,37 @@ static void spread_writes(struct places *places)
 	}
 }
 
+static bool is_base(const struct section_extent *section)
+{
+	return !strcmp(section->name, ".got") || !strcmp(section->name, ".got.plt");
+}
+
+/*
+ * In the code models for much data (-mcmodel=medium, large) an address is that of the GOT plus
+ * a number of 64 bits, and nothing in the instruction tells what is added to what.
+ */
+static void check_number(struct places *places, const struct insn *insn)
+{
+	const struct bytes *bytes = places->bytes;
+	const ZydisDecodedOperand *op = &insn->op[1];
+	uint64_t address;
+
+	if (insn->in.mnemonic != ZYDIS_MNEMONIC_MOV || op->type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+		insn->in.raw.imm[0].size != 64)
+		return;
+	for (size_t i = 0; i < bytes->section_count; i++) {
+		address = bytes->sections[i].at.start + op->imm.value.u;
+		if (is_base(&bytes->sections[i]) && places_are_near_shared(places, address))
+			places_refuse(places,
+				(struct refusal_of_plan){ .at = insn->at,
+					.is_code = true,
+					.address = address,
+					.cause = "it may be an offset from the GOT to it (code for "
+						 "much data, -mcmodel)",
+					.cure = "annotate the variable instead" });
+	}
+}
+
 /* Over all that is known to be an instruction, in the order of addresses. */
 static void collect(struct places *places)
 {
@@ -154,6 +185,7 @@ static void collect(struct places *places)
 		if (function)
 			function->writes |= writes(places, &insn);
 		add_branch(places, &insn);
+		check_number(places, &insn);
 		op = insn_relative(&insn);
 		if (op)
 			collect_relative(places, &insn, op);

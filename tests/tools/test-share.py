@@ -168,6 +168,18 @@ int main(void)
 
 
 @check
+def code_for_much_data(shop):
+    for options in ["-mcmodel=large"], ["-mcmodel=large", "-Wl,-z,now"], \
+            ["-mcmodel=medium", "-mlarge-data-threshold=1"]:
+        path = program(shop, "much", SOURCE, *options)
+        for names in "hits", "sum", "hits,sum,before,after,calls":
+            ran = shared(shop, f"--share={names}", path)
+            test(f"not started, or right: {names} with {' '.join(options)}",
+                 ran.returncode == 125 or ran.stdout == "400 0 1 2 1\n" and names == "hits",
+                 show(ran))
+
+
+@check
 def refusals(shop):
     path = program(shop)
 
