@@ -273,6 +273,17 @@ static bool visit_slots(struct job *job, visit *act)
 	return slots.good;
 }
 
+/* Who was linked with it runs after it; of others nobody knows. */
+static bool is_unused(
+	struct job *job, const struct module *module, uintptr_t address, size_t size)
+{
+	(void)size;
+	if (module->base == job->module->base || relocations_need(module, job->module))
+		return true;
+	return refuse(job, "an object that has run before it uses a variable of it (slot 0x%lx)",
+		"load it with the program, or link that object with it", address);
+}
+
 static bool visit_symbols(struct job *job, visit *act)
 {
 	struct relocations r = relocations_of(job->module);
@@ -419,8 +430,8 @@ static bool carry_out_and_remember(struct job *job)
 	return true;
 }
 
-bool exact_share(const struct plan *plan, const struct module *module, struct exact *ret,
-	struct plan_refusal *ret_refusal)
+bool exact_share(const struct plan *plan, const struct module *module, bool is_late,
+	struct exact *ret, struct plan_refusal *ret_refusal)
 {
 	struct job job = { .plan = plan, .module = module, .refusal = ret_refusal,
 		.page_size = getpagesize() };
@@ -430,6 +441,8 @@ bool exact_share(const struct plan *plan, const struct module *module, struct ex
 	/* who is bound to another's variable has pointers that differ: that comes before them */
 	if (!check_variables(&job) || !check_references(&job) || !check_binding(&job) ||
 		!check_copies(&job) || !check_pointers(&job))
+		return false;
+	if (is_late && !visit_slots(&job, is_unused))
 		return false;
 	if (!span_reserve(&job.span, module, &job.delta))
 		return refuse(&job, "there is no room for them near its object",

@@ -12,6 +12,7 @@
  * exact_share() - share the variables that @plan names, all or none
  * @module: the object that it was made for; nothing of it may have run, and no other thread may
  * run, nor a signal handler
+ * @is_late: others have run, and may have kept the address of what they use of it
  *
  * The variables are copied into MAP_SHARED pages not far away, and every reference changes by
  * the distance, ret->delta. The old pages stay private, and nothing refers to the bytes there.
@@ -22,5 +23,5 @@ struct exact {
 	struct span span;
 	intptr_t delta; /* from the old place to the new one */
 };
-bool exact_share(const struct plan *plan, const struct module *module, struct exact *ret,
-	struct plan_refusal *ret_refusal);
+bool exact_share(const struct plan *plan, const struct module *module, bool is_late,
+	struct exact *ret, struct plan_refusal *ret_refusal);

@@ -120,14 +120,14 @@ static void remember(const char *path, const struct plan *plan)
 }
 
 /* In one piece for signal handlers. */
-static bool share(const struct plan *plan, const struct module *module, struct exact *ret,
-	struct plan_refusal *ret_refusal)
+static bool share(const struct plan *plan, const struct module *module, bool is_late,
+	struct exact *ret, struct plan_refusal *ret_refusal)
 {
 	uint64_t all = ~0ULL, saved;
 	bool good;
 
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
-	good = exact_share(plan, module, ret, ret_refusal);
+	good = exact_share(plan, module, is_late, ret, ret_refusal);
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	if (good)
 		say_shared(plan, module, ret->delta);
@@ -136,7 +136,7 @@ static bool share(const struct plan *plan, const struct module *module, struct e
 
 /* @object: the one that it is for. Return: false when it is refused. */
 static bool carry_out(const char *path, const struct plan *plan, const struct module *object,
-	const char *why_not, struct exact *ret)
+	bool is_late, const char *why_not, struct exact *ret)
 {
 	struct plan_refusal refusal;
 
@@ -146,7 +146,7 @@ static bool carry_out(const char *path, const struct plan *plan, const struct mo
 	else if (has_run(object))
 		refusal = (struct plan_refusal){ .cause = "its object has run before any preload",
 			.cure = "variables of libc and of the loader cannot be shared" };
-	else if (share(plan, object, ret, &refusal))
+	else if (share(plan, object, is_late, ret, &refusal))
 		return true;
 	say_refused(path, object->name, &refusal);
 	return false;
@@ -163,7 +163,7 @@ static bool find_object(const char *at, const char *path, const struct plan *pla
 
 	modules_visit(look_at, &search);
 	if (search.found.name)
-		return carry_out(path, plan, &search.found, why_not, &exact);
+		return carry_out(path, plan, &search.found, false, why_not, &exact);
 	if (!search.namesake.name) {
 		remember(at, plan);
 		return true;
@@ -279,7 +279,7 @@ static void receive(struct pending *p, const struct module *module)
 	}
 	/* the file may have been replaced since */
 	p->is_shared = is_its_id(&plan, module) &&
-		       carry_out(path.text, &plan, module, why_not_now(), &p->exact);
+		       carry_out(path.text, &plan, module, true, why_not_now(), &p->exact);
 	plan_close(&plan);
 }
 

@@ -7,6 +7,7 @@
  * of the table.
  */
 #include "relocations.h"
+#include "text.h"
 
 struct relocations relocations_of(const struct module *module)
 {
@@ -19,6 +20,21 @@ struct relocations relocations_of(const struct module *module)
 	if (r.first && r.symbols && r.names)
 		r.count = module_dynamic_value(module, DT_RELASZ) / sizeof(*r.first);
 	return r;
+}
+
+bool relocations_need(const struct module *user, const struct module *library)
+{
+	const char *names = module_dynamic_pointer(user, DT_STRTAB);
+	const char *own = module_dynamic_pointer(library, DT_STRTAB);
+	const char *soname = own ? own + module_dynamic_value(library, DT_SONAME) : "";
+
+	for (const ElfW(Dyn) *d = user->dynamic; names && d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED &&
+			(text_equals(text_base_name(names + d->d_un.d_val), soname) ||
+				text_equals(text_base_name(names + d->d_un.d_val),
+					text_base_name(library->name))))
+			return true;
+	return false;
 }
 
 size_t relocations_count_symbols(const struct module *module)

@@ -55,5 +55,8 @@ static inline bool relocation_is_address(const ElfW(Rela) *relocation)
 	return type == R_GOT_SLOT || type == R_WORD;
 }
 
+/* Is @library one of those that @user was linked with? Then it was initialised before. */
+bool relocations_need(const struct module *user, const struct module *library);
+
 /* Number of dynamic symbols of @module: only its hash tables know it. */
 size_t relocations_count_symbols(const struct module *module);

@@ -206,9 +206,12 @@ static uint64_t add_to_hash(uint64_t hash, const char *text)
 	return hash;
 }
 
+/* Raised whenever less is taken for proved than before: older plans are of no use then. */
+#define PROOF_REVISION "2"
+
 static char *plan_path(const struct part *part, const char *directory)
 {
-	uint64_t hash = add_to_hash(0xcbf29ce484222325, FONDUE_VERSION_STRING);
+	uint64_t hash = add_to_hash(0xcbf29ce484222325, FONDUE_VERSION_STRING " " PROOF_REVISION);
 	char *path = memory_format("%s/", directory);
 
 	for (size_t i = 0; i < part->name_count; i++)

@@ -245,6 +245,24 @@ def modules(shop):
          show(ran))
     ran = served("fork", FONDUE_LATE="1")
     test("unless FONDUE_LATE says so", not ran.stderr, show(ran))
+    shop.library_of("libearlier.so", """
+extern int requests __attribute__((weak));
+int *kept;
+__attribute__((constructor)) static void keep(void) { kept = &requests; }
+void keep_it(void) { if (kept) ++*kept; }
+""", "-O2", "-Wl,--build-id")
+    needing = shop.library_of("needing.so", MODULE.replace(
+        "void serve(void) {", "void keep_it(void);\nvoid serve(void) { keep_it();"), "-O2",
+        "-Wl,--build-id", "-L.", "-learlier", "-Wl,-rpath,$ORIGIN")
+    ran = served("load", needing, Plan(needing, ["requests"]).write(shop.path("needing.plan")))
+    test("one whose variable an earlier one may have kept the address of is refused",
+         ran.stdout == "6 5, 0 more\n" and "has run before it" in ran.stderr, show(ran))
+    later = shop.library_of("later.so", MODULE.replace("requests", "others") + """
+extern int requests;
+void serve_too(void) { requests++; }
+""", "-O2", "-Wl,--build-id", module, "-Wl,-rpath,$ORIGIN")
+    ran = served("load", later, plan)
+    test("not for one that was linked with it", not ran.stderr, show(ran))
     bare = shop.library_of("bare.so", MODULE, "-O2", "-DBARE", "-nostartfiles", "-Wl,--build-id")
     ran = served("load", bare, Plan(bare, ["requests"]).write(shop.path("bare.plan")))
     test("one that no start file announces stays private, which is said once",
