@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stepping.h - a signal after each instruction, by the processor's trap flag
+ * stepping.h - a signal after each instruction of the heap, by the processor's trap flag
  *
  * A restartable sequence that is interrupted after each instruction never ends: only where
  * no thread is registered for rseq(2).
@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
+
+#include <fondue/heap.h>
 
 #include "../unit/unit.h"
 
@@ -61,4 +63,27 @@ static inline bool has_rseq(void)
 #else
 	return false;
 #endif
+}
+
+/* What is stepped through: calls, whatever the compiler makes of others. */
+static __attribute__((noinline, unused)) void *malloc_it(size_t size)
+{
+	return fondue_malloc(size);
+}
+
+static __attribute__((noinline, unused)) void free_it(void *block)
+{
+	fondue_free(block);
+}
+
+/* So that a list is empty before, or full behind. */
+static inline void shift(size_t size, int by)
+{
+	static void *held[4096];
+	static unsigned count;
+
+	for (; by > 0 && count < 4096; by--)
+		held[count++] = fondue_malloc(size);
+	for (; by < 0 && count; by++)
+		fondue_free(held[--count]);
 }

@@ -95,28 +95,6 @@ static int play_timer(void)
 #if defined(__x86_64__)
 #include "stepping.h"
 
-static __attribute__((noinline)) void *malloc_it(size_t size)
-{
-	return fondue_malloc(size);
-}
-
-static __attribute__((noinline)) void free_it(void *block)
-{
-	fondue_free(block);
-}
-
-/* So that a list is empty before, and full behind. */
-static void shift(size_t size, int by)
-{
-	static void *held[4096];
-	static unsigned count;
-
-	for (; by > 0 && count < 4096; by--)
-		held[count++] = fondue_malloc(size);
-	for (; by < 0 && count; by++)
-		fondue_free(held[--count]);
-}
-
 /* The handler acts after @n instructions. Return: so many there were; 0: it was wrong. */
 static long step_once(size_t size, int shifted, long n)
 {
