@@ -239,44 +239,35 @@ struct value value_times(struct value value, int64_t factor)
 	return value;
 }
 
+/* What fits stays; of what does not, only how it is used is known still. */
+static struct value narrowed(struct value value, int64_t least, int64_t most)
+{
+	struct value result = value_number(least, most);
+
+	if (value.kind == VALUE_NUMBER) {
+		if (value.low >= least && value.high <= most)
+			return value;
+		result.is_tame = value.is_tame;
+		result.is_reversed = value.is_reversed;
+		result.shift = value.is_tame ? value.shift : 0;
+	}
+	return result;
+}
+
 struct value value_low32(struct value value)
 {
-	bool is_tame = value.is_tame;
-	bool is_reversed = value.is_reversed;
-	int64_t shift = value.kind == VALUE_NUMBER ? value.shift : 0;
-
 	if (value.kind == VALUE_TABLE)
 		return value;
 	if (value_is_constant(value))
 		return value_constant((int64_t)(uint32_t)value.low);
-	if (value.kind == VALUE_NUMBER && value.low >= 0 && value.high <= UINT32_MAX)
-		return value;
-	if (value.kind != VALUE_NUMBER)
-		is_tame = is_reversed = false;
-	value = value_number(0, UINT32_MAX);
-	value.is_tame = is_tame;
-	value.is_reversed = is_reversed;
-	value.shift = is_tame ? shift : 0;
-	return value;
+	return narrowed(value, 0, UINT32_MAX);
 }
 
 struct value value_signed32(struct value value)
 {
-	bool is_tame = value.is_tame;
-	bool is_reversed = value.is_reversed;
-	int64_t shift = value.kind == VALUE_NUMBER ? value.shift : 0;
-
 	if (value.kind == VALUE_TABLE)
 		return value;
 	if (value_is_constant(value))
 		return value_constant((int64_t)(int32_t)value.low);
-	if (value.kind == VALUE_NUMBER && value.low >= INT32_MIN && value.high <= INT32_MAX)
-		return value;
-	if (value.kind != VALUE_NUMBER)
-		is_tame = is_reversed = false;
-	value = value_number(INT32_MIN, INT32_MAX);
-	value.is_tame = is_tame;
-	value.is_reversed = is_reversed;
-	value.shift = is_tame ? shift : 0;
-	return value;
+	return narrowed(value, INT32_MIN, INT32_MAX);
 }
