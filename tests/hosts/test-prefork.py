@@ -40,7 +40,7 @@ Answer = collections.namedtuple("Answer", "path worker serial number")
 
 
 class Server:
-    """The server in a session of its own; leaves nothing behind when the block ends."""
+    """The server with a process group of its own; leaves nothing behind when the block ends."""
 
     def __init__(self, prefork, library, workers=WORKERS):
         argv, environment = command([prefork, "-n", str(workers)], library)
