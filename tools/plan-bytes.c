@@ -222,9 +222,11 @@ const char *bytes_read(struct bytes *bytes, const struct object *object)
 	if (object->header.e_machine != EM_X86_64 ||
 		object->header.e_ident[EI_CLASS] != ELFCLASS64)
 		return "it is not for x86-64";
-	if (object->header.e_type != ET_DYN)
-		return "it is not position-independent: no relocation tells an absolute address "
-		       "from a number; link with -pie, or annotate the variables";
+	bytes->is_absolute = object->header.e_type == ET_EXEC;
+	if (!bytes->is_absolute && object->header.e_type != ET_DYN)
+		return "it is neither a program nor a library";
+	if (object_is_static(object))
+		return "it is static: there is no loader that would preload the runtime";
 	bytes->file = (const uint8_t *)elf_rawfile(object->elf, &bytes->size);
 	if (!bytes->file)
 		return "it cannot be read";
@@ -233,6 +235,8 @@ const char *bytes_read(struct bytes *bytes, const struct object *object)
 		why = read_sections(bytes);
 	if (!why)
 		why = check_code(bytes);
+	if (!why && bytes->is_absolute && bytes->data.end > INT32_MAX)
+		why = "it is linked to addresses of more than 31 bits; link with -pie";
 	if (!why && !bytes->id_size)
 		why = "it has no build-id, by which a plan knows its object; link with "
 		      "-Wl,--build-id";

@@ -28,6 +28,7 @@ struct section_extent {
 
 struct bytes {
 	const struct object *object;
+	bool is_absolute; /* it is loaded where it was linked to: not position-independent */
 	const uint8_t *file;
 	size_t size;
 	struct load *loads;

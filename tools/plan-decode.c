@@ -117,6 +117,43 @@ uint64_t insn_place(const struct insn *insn, const ZydisDecodedOperand *op)
 	return insn->next + (uint64_t)op->mem.disp.value;
 }
 
+static bool has_displacement(const struct insn *insn, const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.disp.has_displacement &&
+	       insn->in.raw.disp.size >= 32 && op->mem.base != ZYDIS_REGISTER_RIP &&
+	       op->mem.base != ZYDIS_REGISTER_EIP && op->mem.segment != ZYDIS_REGISTER_FS &&
+	       op->mem.segment != ZYDIS_REGISTER_GS;
+}
+
+static bool has_immediate(const struct insn *insn, const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE && !op->imm.is_relative &&
+	       insn->in.raw.imm[0].size >= 32;
+}
+
+unsigned insn_constants(const struct insn *insn, struct constant *ret)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < insn->in.operand_count && count < CONSTANTS_MAX; i++) {
+		const ZydisDecodedOperand *op = &insn->op[i];
+
+		if (has_displacement(insn, op))
+			ret[count++] = (struct constant){ (uint64_t)op->mem.disp.value,
+				insn->at + insn->in.raw.disp.offset, op };
+		else if (has_immediate(insn, op))
+			ret[count++] = (struct constant){ insn->in.raw.imm[0].size == 32 ? (uint32_t)op->imm.value.u :
+								      op->imm.value.u,
+				insn->at + insn->in.raw.imm[0].offset, op };
+	}
+	return count;
+}
+
+bool insn_is_direct(const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_MEMORY && !op->mem.base && !op->mem.index;
+}
+
 bool insn_only_names(const struct insn *insn)
 {
 	ZydisMnemonic m = insn->in.mnemonic;

@@ -50,6 +50,20 @@ bool insn_target(const struct insn *insn, uint64_t *ret);
 const ZydisDecodedOperand *insn_relative(const struct insn *insn);
 uint64_t insn_place(const struct insn *insn, const ZydisDecodedOperand *op);
 
+/*
+ * A constant of 32 or 64 bits that may be an address: the displacement of an operand in memory
+ * that is not relative to the instruction, or an immediate.
+ */
+struct constant {
+	uint64_t value;
+	uint64_t field; /* where its low 32 bits are */
+	const ZydisDecodedOperand *op;
+};
+#define CONSTANTS_MAX 2
+unsigned insn_constants(const struct insn *insn, struct constant *ret);
+/* Is the operand such a constant, and nothing else? */
+bool insn_is_direct(const ZydisDecodedOperand *op);
+
 /* Does it do no more with a place in memory than to name it? */
 bool insn_only_names(const struct insn *insn);
 /* Bytes of memory that an operand touches. */

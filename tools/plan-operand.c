@@ -20,7 +20,7 @@ static struct value place_value(const struct step *step, const ZydisDecodedOpera
 	const struct root *root = places_root(step->places, step->insn->at);
 	uint64_t address = insn_place(step->insn, op);
 
-	if (root)
+	if (root && root->field == step->insn->at + step->insn->in.raw.disp.offset)
 		return value_of(VALUE_POINTER, (unsigned)(root - step->places->roots), 0);
 	return value_of(VALUE_PLACE, 0, (int64_t)address);
 }
@@ -43,6 +43,52 @@ static struct value indexed(
 	return value_add(base, index);
 }
 
+static struct value value_of_root(const struct step *step, const struct root *root)
+{
+	return value_of(VALUE_POINTER, (unsigned)(root - step->places->roots), 0);
+}
+
+/* The root that the four bytes at @offset of the instruction are, if they are. */
+static const struct root *root_at(const struct step *step, unsigned offset)
+{
+	const struct root *root = NULL;
+
+	if (step->places->bytes->is_absolute)
+		root = places_root(step->places, step->insn->at);
+	return root && root->field == step->insn->at + offset ? root : NULL;
+}
+
+/* An address that is a number: of one place; or of a constant, which may be a table. */
+static bool is_place(const struct step *step, const ZydisDecodedOperand *op)
+{
+	const struct bytes *bytes = step->places->bytes;
+	uint64_t address = (uint64_t)op->mem.disp.value;
+	const struct section_extent *section;
+
+	if (!bytes->is_absolute || op->mem.base)
+		return false;
+	if (!op->mem.index)
+		return true;
+	section = bytes_section(bytes, address);
+	return section && (!section->is_writable || extent_holds(bytes->relro, address));
+}
+
+static struct value displaced(
+	const struct step *step, const ZydisDecodedOperand *op, struct value base)
+{
+	const struct root *root = root_at(step, step->insn->in.raw.disp.offset);
+
+	if (!root && is_place(step, op))
+		return value_of(VALUE_PLACE, 0, op->mem.disp.value);
+	if (!root)
+		return value_add(base, value_constant(op->mem.disp.value));
+	if (value_is_rooted(base)) {
+		use(base, USE_ODD | USE_ESCAPES);
+		use(value_of_root(step, root), USE_ODD | USE_ESCAPES);
+	}
+	return value_add(value_of_root(step, root), base);
+}
+
 struct value operand_address(const struct step *step, const ZydisDecodedOperand *op)
 {
 	struct value value = value_constant(0);
@@ -54,7 +100,7 @@ struct value operand_address(const struct step *step, const ZydisDecodedOperand 
 	if (op->mem.base)
 		value = operand_register(step, op->mem.base);
 	if (op->mem.disp.has_displacement)
-		value = value_add(value, value_constant(op->mem.disp.value));
+		value = displaced(step, op, value);
 	if (op->mem.index)
 		value = indexed(step, op, value);
 	return value;
@@ -76,6 +122,8 @@ struct value operand_load(const struct step *step, const ZydisDecodedOperand *op
 
 	if (address.kind == VALUE_STACK)
 		return state_load(step->state, address.low, op->size / 8);
+	if (address.kind == VALUE_TABLE && op->size == 64 && step->places->bytes->is_absolute)
+		return value_of(VALUE_TABLE, TABLE_OF_ADDRESSES, address.low);
 	if (address.kind == VALUE_TABLE)
 		return op->size == 32 ? address : value_loaded();
 	if (address.kind == VALUE_PLACE && op->size == 64)
@@ -103,6 +151,9 @@ struct value operand_value(const struct step *step, unsigned i)
 
 	switch (op->type) {
 	case ZYDIS_OPERAND_TYPE_IMMEDIATE:
+		if (root_at(step, step->insn->in.raw.imm[0].offset))
+			return value_of_root(
+				step, root_at(step, step->insn->in.raw.imm[0].offset));
 		return value_constant(op->imm.is_signed ? op->imm.value.s :
 							  (int64_t)op->imm.value.u);
 	case ZYDIS_OPERAND_TYPE_REGISTER:

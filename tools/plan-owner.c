@@ -196,10 +196,37 @@ static void check_resolvers(struct places *places)
 	}
 }
 
+/* Or what it is compared with was. A word of data may be read by anybody. */
+static bool is_address(const struct places *places, const struct root *root)
+{
+	bool found = !root->may_be_number || root->is_certain;
+
+	if (!found && !root->field)
+		return false;
+	found |= root->is_address;
+	for (unsigned i = 0; i < root->link_count && !found; i++)
+		found = places->roots[root->links[i].root].is_address;
+	return found;
+}
+
+static void check_number(struct places *places, const struct root *root)
+{
+	if (!root->owner || is_address(places, root))
+		return;
+	places_refuse(places, (struct refusal_of_plan){ .at = root->at,
+				      .is_code = root->field != 0,
+				      .address = root->address,
+				      .cause = "it is its address, or a number: the program is not "
+					       "position-independent",
+				      .cure = "link with -pie, or annotate the variable" });
+}
+
 void owner_decide(struct places *places)
 {
-	for (size_t i = 0; i < places->root_count; i++)
+	for (size_t i = 0; i < places->root_count; i++) {
 		decide(places, &places->roots[i]);
+		check_number(places, &places->roots[i]);
+	}
 	if (places->symbols->has_resolvers)
 		check_resolvers(places);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "plan-absolute.h"
 #include "plan-relocs.h"
 
 #define ENTRIES_MAX ((uint64_t)1 << 26)
@@ -263,6 +264,7 @@ void relocs_make_roots(struct places *places)
 			(struct root){ .at = pointer->at,
 				.address = pointer->value,
 				.is_certain = is_certain(pointer, datum),
+				.may_be_number = pointer->may_be_number,
 				.symbol = pointer->is_named ? pointer->symbol : pointer->value,
 				.is_constant = is_constant(places, pointer),
 				.is_visited = true,
@@ -289,6 +291,8 @@ void relocs_read(struct places *places)
 	read_relr(&reading, table_of(object, DT_RELR, DT_RELRSZ));
 	if (reading.is_damaged)
 		refuse_object(places, "its relocations are damaged");
+	if (places->bytes->is_absolute)
+		absolute_read_words(places);
 	if (places->import_count)
 		qsort(places->imports, places->import_count, sizeof(*places->imports), by_slot);
 }

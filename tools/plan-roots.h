@@ -41,6 +41,8 @@ struct root {
 	uint64_t field;	  /* where the displacement is; 0: a root in data */
 	int32_t displacement;
 	bool is_certain;  /* the symbol is named, or the linker made the slot */
+	bool may_be_number; /* nothing but its use tells that it is an address */
+	bool is_address;    /* it was used as one */
 	uint64_t symbol;  /* then it is the address of this, or some bytes more */
 	bool is_constant; /* in data that nobody changes, so that a load of it is known */
 	bool is_visited;
@@ -93,6 +95,7 @@ struct pointer {
 	uint64_t symbol; /* of what is named: its address, without the addend */
 	bool is_named; /* by a symbol, which may be found elsewhere in the end */
 	bool is_got;
+	bool may_be_number;
 };
 
 struct places {

@@ -197,6 +197,17 @@ static bool call(struct run *run, struct state *state, const struct insn *insn)
 	return true;
 }
 
+/* In the function, or in what a compiler has split off from it: "name.cold". */
+static bool is_part_of(
+	const struct places *places, uint64_t at, const struct function *function)
+{
+	const struct function *other = symbols_function(places->symbols, at);
+
+	return other == function || (other && other->name && function->name &&
+					    !strncmp(other->name, function->name,
+						    strlen(function->name)));
+}
+
 /* Offsets of 32 bits from the table itself, up to the first that leads elsewhere. */
 static void jump_by_table(struct run *run, const struct state *state, uint64_t table,
 	const struct function *function)
@@ -206,16 +217,25 @@ static void jump_by_table(struct run *run, const struct state *state, uint64_t t
 
 	for (uint64_t i = 0; i < TABLE_MAX; i++) {
 		uint64_t target;
-		const struct function *other;
 
 		if (!bytes_get32(places->bytes, table + 4 * i, &offset))
 			return;
 		target = table + (uint64_t)(int64_t)offset;
-		other = symbols_function(places->symbols, target);
-		if (!places_length(places, target) ||
-			(other != function && !(other && other->name && function->name &&
-						      !strncmp(other->name, function->name,
-							      strlen(function->name)))))
+		if (!places_length(places, target) || !is_part_of(places, target, function))
+			return;
+		reach(run, target, state);
+	}
+}
+
+static void jump_by_addresses(struct run *run, const struct state *state, uint64_t table,
+	const struct function *function)
+{
+	const struct places *places = run->flow->places;
+	uint64_t target;
+
+	for (uint64_t i = 0; i < TABLE_MAX; i++) {
+		if (!bytes_get64(places->bytes, table + 8 * i, &target) ||
+			!places_length(places, target) || !is_part_of(places, target, function))
 			return;
 		reach(run, target, state);
 	}
@@ -229,12 +249,27 @@ static void jump_out(struct run *run, const struct state *state, const char *nam
 		returns(run, value);
 }
 
+/* Where the jump leads by a table that is known. */
+static struct value table_of(struct run *run, const struct state *state, const struct insn *insn)
+{
+	struct state copy = *state;
+	struct step one = { .places = run->flow->places,
+		.state = &copy,
+		.insn = insn,
+		.escaped = &run->escaped };
+	struct value value = value_unknown();
+
+	if (insn->in.operand_count_visible)
+		value = operand_value(&one, 0);
+	return value.kind == VALUE_TABLE ? value : value_unknown();
+}
+
 static void jump(struct run *run, const struct state *state, const struct insn *insn)
 {
 	struct places *places = run->flow->places;
 	const struct function *function = symbols_function(places->symbols, insn->at);
 	const ZydisDecodedOperand *op = insn_relative(insn);
-	int reg = insn_register(insn, 0);
+	struct value table = table_of(run, state, insn);
 	const char *name;
 	uint64_t target;
 
@@ -249,8 +284,10 @@ static void jump(struct run *run, const struct state *state, const struct insn *
 	name = op ? places_import(places, insn_place(insn, op)) : NULL;
 	if (name) {
 		jump_out(run, state, name, insn->at);
-	} else if (function && reg >= 0 && state->regs[reg].kind == VALUE_TABLE) {
-		jump_by_table(run, state, (uint64_t)state->regs[reg].low, function);
+	} else if (function && table.kind == VALUE_TABLE && table.root == TABLE_OF_ADDRESSES) {
+		jump_by_addresses(run, state, (uint64_t)table.low, function);
+	} else if (function && table.kind == VALUE_TABLE && insn_register(insn, 0) >= 0) {
+		jump_by_table(run, state, (uint64_t)table.low, function);
 	} else {
 		lose(state);
 		returns(run, value_unknown());

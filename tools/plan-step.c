@@ -218,6 +218,19 @@ static void move(const struct step *step, struct value value)
 	operand_put(step, value);
 }
 
+/* An address below 4 GiB is whole in 32 bits: the upper half of a register becomes 0. */
+static void move_from(const struct step *step)
+{
+	struct value value = operand_value(step, 1);
+	int reg = insn_register(step->insn, 0);
+
+	if (value.kind == VALUE_POINTER && reg >= 0 && step->insn->op[0].size == 32 &&
+		step->insn->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		step->state->regs[reg] = value;
+	else
+		move(step, value);
+}
+
 static void extend(const struct step *step)
 {
 	struct value value = operand_value(step, 1);
@@ -349,7 +362,7 @@ void step(const struct step *step)
 		move(step, operand_address(step, &step->insn->op[1]));
 		break;
 	case ZYDIS_MNEMONIC_MOV:
-		move(step, operand_value(step, 1));
+		move_from(step);
 		break;
 	case ZYDIS_MNEMONIC_MOVZX:
 	case ZYDIS_MNEMONIC_MOVSX:

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "plan-absolute.h"
 #include "plan-pieces.h"
 #include "plan-sweep.h"
 
@@ -189,6 +190,8 @@ static void collect(struct places *places)
 		op = insn_relative(&insn);
 		if (op)
 			collect_relative(places, &insn, op);
+		if (places->bytes->is_absolute)
+			absolute_collect(places, &insn);
 		at = insn.next;
 	}
 }
@@ -272,10 +275,13 @@ static bool is_known(const struct pieces *pieces, uint64_t at, int32_t value)
 	if (!start)
 		return is_padding(pieces, piece, at);
 	if (!piece->is_certain || piece->function->has_frame ||
-		!is_offset_of_shared(pieces->places, at, value))
+		(!is_offset_of_shared(pieces->places, at, value) &&
+			!absolute_is_shared(pieces->places, value)))
 		return true;
-	return decode(pieces->places->bytes, start, start + 15, &insn) &&
-	       insn_relative(&insn) && start + insn.in.raw.disp.offset == at;
+	if (!decode(pieces->places->bytes, start, start + 15, &insn))
+		return false;
+	return absolute_is_field(&insn, at) ||
+	       (insn_relative(&insn) && start + insn.in.raw.disp.offset == at);
 }
 
 static void cross_check_code(struct pieces *pieces, const struct section_extent *section)
@@ -287,7 +293,8 @@ static void cross_check_code(struct pieces *pieces, const struct section_extent 
 		if (!bytes_get32(pieces->places->bytes, at, &value))
 			return;
 		if ((reaches_shared(places, at, value) ||
-			    is_offset_of_shared(places, at, value)) &&
+			    is_offset_of_shared(places, at, value) ||
+			    absolute_is_shared(places, value)) &&
 			!is_known(pieces, at, value))
 			places_refuse(places,
 				(struct refusal_of_plan){ .at = at,

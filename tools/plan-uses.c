@@ -95,12 +95,22 @@ static void note_index(struct root *root, struct value value, uint64_t width, un
 	root->is_low_known = true;
 }
 
+/* A number with an index is not touched; who is, and is one of several, is an address as well. */
+static void note_address(struct value value)
+{
+	unsigned roots[VALUE_ROOTS_MAX], count = value_roots(value, roots);
+
+	for (unsigned i = 0; i < count && value_is_index(value); i++)
+		places->roots[roots[i]].is_address = true;
+}
+
 void use_touches(struct value value, uint64_t width, unsigned step, uint64_t at)
 {
 	struct extent touched;
 	const struct datum *datum;
 	struct root *root;
 
+	note_address(value);
 	if (value.kind != VALUE_POINTER)
 		return;
 	root = &places->roots[value.root];

@@ -78,6 +78,7 @@ static unsigned set_number(const struct set *set)
 static struct value mixed(struct value a, struct value b)
 {
 	unsigned roots[VALUE_ROOTS_MAX], count;
+	struct value value = a;
 	struct set set;
 
 	memset(&set, 0, sizeof(set)); /* compared as bytes */
@@ -91,9 +92,10 @@ static struct value mixed(struct value a, struct value b)
 	if (!set.count)
 		return value_unknown();
 	/* the very same number, else a loop that only meets what it knows would not end */
-	if (a.kind == VALUE_MIXED && !memcmp(&sets[a.root], &set, sizeof(set)))
-		return a;
-	return value_of(VALUE_MIXED, set_number(&set), 0);
+	if (a.kind != VALUE_MIXED || memcmp(&sets[a.root], &set, sizeof(set)) != 0)
+		value = value_of(VALUE_MIXED, set_number(&set), 0);
+	value.is_scaled = value_is_index(a) && value_is_index(b);
+	return value;
 }
 
 struct value value_doubt(struct value value)
@@ -104,7 +106,7 @@ struct value value_doubt(struct value value)
 bool value_is_same(struct value a, struct value b)
 {
 	return a.kind == b.kind && a.root == b.root && a.low == b.low && a.high == b.high &&
-	       a.shift == b.shift &&
+	       a.shift == b.shift && a.is_scaled == b.is_scaled &&
 	       a.is_tame == b.is_tame && a.is_reversed == b.is_reversed;
 }
 
@@ -127,6 +129,7 @@ static struct value widened(struct value old, struct value new)
 	if (!value.is_tame)
 		value.shift = 0;
 	value.is_reversed |= new.is_reversed;
+	value.is_scaled = value_is_index(old) && value_is_index(new);
 	return value;
 }
 
@@ -171,6 +174,7 @@ static struct value summed(struct value a, struct value b)
 	value.is_tame = a.is_tame && b.is_tame;
 	value.shift = value.is_tame ? shift_of(a, b) : 0;
 	value.is_reversed |= b.is_reversed;
+	value.is_scaled = value_is_index(a) && value_is_index(b);
 	return value;
 }
 
@@ -193,6 +197,8 @@ struct value value_add(struct value a, struct value b)
 	case VALUE_PLACE:
 		return value_is_exact(b) ? summed(a, b) : value_of(VALUE_TABLE, 0, a.low);
 	case VALUE_MIXED:
+		a.is_scaled = a.is_scaled && value_is_index(b);
+		return a;
 	case VALUE_TABLE:
 		return a;
 	default:
@@ -231,11 +237,13 @@ struct value value_times(struct value value, int64_t factor)
 		value = value_unknown();
 		value.is_tame = is_tame;
 		value.is_reversed = true;
+		value.is_scaled = factor != 1;
 		return value;
 	}
 	value.low = product(value.low, factor);
 	value.high = product(value.high, factor);
 	value.shift = product(value.shift, factor);
+	value.is_scaled |= factor > 1;
 	return value;
 }
 

@@ -20,10 +20,14 @@ enum value_kind {
 	VALUE_TABLE,   /* an offset out of the jump table at low, or low and that offset */
 };
 
+/* The root of a VALUE_TABLE whose entries are addresses, of 64 bits. */
+#define TABLE_OF_ADDRESSES 1
+
 struct value {
 	uint8_t kind;
 	bool is_tame;	  /* what is not known of it was read from memory, or is returned */
 	bool is_reversed; /* something was subtracted to get it */
+	bool is_scaled;	  /* what is not known of it was multiplied, so it is no address */
 	int64_t shift;	  /* what was added to that, while it is tame: loops change it */
 	unsigned root;
 	int64_t low, high;
@@ -71,6 +75,16 @@ static inline bool value_is_exact(struct value value)
 static inline bool value_is_constant(struct value value)
 {
 	return value.kind == VALUE_NUMBER && value_is_exact(value);
+}
+
+/*
+ * Is what is not known of it an index? It was multiplied, or has bounds, or began at a number and
+ * counts. (An address that is not known has no bounds; one that is kept in 32 bits would have.)
+ */
+static inline bool value_is_index(struct value value)
+{
+	return value.is_scaled ||
+	       (value.kind != VALUE_MIXED && value.low > NO_LOW && (value.high < NO_HIGH || !value.is_tame));
 }
 
 /* Does it come, or may it come, from a root? */

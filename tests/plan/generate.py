@@ -64,9 +64,11 @@ class Round:
         if self.sections:
             self.flags += ["-fdata-sections", "-ffunction-sections"]
         self.driver = driver
-        self.make(driver, "-w", "-g", "-fPIE", *self.flags, "-c", "one" + suffix)
-        self.make(compiler, "-w", "-O0", "-fPIE", "-c", "opaque.c")
-        self.make(driver, "-pie", *self.flags, "one.o", "opaque.o", "-o", "one",
+        self.kind = self.random.choice([("-fPIE", "-pie"), ("-fPIE", "-pie"),
+                                        ("-fno-pie", "-no-pie")])
+        self.make(driver, "-w", "-g", self.kind[0], *self.flags, "-c", "one" + suffix)
+        self.make(compiler, "-w", "-O0", self.kind[0], "-c", "opaque.c")
+        self.make(driver, self.kind[1], *self.flags, "one.o", "opaque.o", "-o", "one",
                   "-Wl,--build-id")
 
     def plan(self):
@@ -106,9 +108,9 @@ class Round:
         suffix = ".cc" if self.program.cxx else ".c"
         with open(self.path("annotated" + suffix), "w") as file:
             file.write(self.program.annotated(self.chosen))
-        self.make(self.driver, "-w", "-g", "-fPIE", "-I" + self.args.include, *self.flags, "-c",
+        self.make(self.driver, "-w", "-g", self.kind[0], "-I" + self.args.include, *self.flags, "-c",
                   "annotated" + suffix)
-        self.make(self.driver, "-pie", *self.flags, "annotated.o", "opaque.o", "-o", "annotated")
+        self.make(self.driver, self.kind[1], *self.flags, "annotated.o", "opaque.o", "-o", "annotated")
 
     def run_shared(self):
         plan = self.path("one.plan")
@@ -180,22 +182,23 @@ def main():
     if not COMPILERS:
         skip("random programs", "there is no compiler")
         return done()
-    counts, why = collections.Counter(), collections.Counter()
+    counts, kinds, why = (collections.Counter() for _ in range(3))
     for number in range(args.first, args.first + args.rounds):
         with tempfile.TemporaryDirectory(prefix="fondue-plan-") as directory:
             one = Round(args, number, directory)
             verdict, text = one.judge()
             counts[verdict] += 1
+            kinds[f"{one.kind[1]} {verdict}"] += 1
             if verdict == "refused":
                 for line in text.splitlines():
                     why[" ".join(line.split(": ")[-1].split()[:9])] += 1
             if verdict in ("wrong", "differs") or args.verbose:
-                note(f"round {number}: {verdict}: {one.driver} {' '.join(one.flags)} "
+                note(f"round {number}: {verdict}: {one.driver} {' '.join(one.kind + tuple(one.flags))} "
                      f"{' '.join(one.chosen)}\n{text}")
                 if args.keep and (verdict != "refused" or args.verbose):
                     shutil.copytree(directory, os.path.join(args.keep, f"{args.seed}-{number}"),
                                     dirs_exist_ok=True)
-    note(f"{dict(counts)}")
+    note(f"{dict(counts)}: {dict(kinds)}")
     for text, count in why.most_common(12):
         note(f"{count:5} {text}")
     test(f"of {args.rounds} programs no plan is wrong", not counts["wrong"], dict(counts))

@@ -51,6 +51,11 @@ def function_of_section(object_path):
             if kind == "FUNC" and i.isdigit()}
 
 
+# How an instruction refers to data: where it lies from there, or, linked to a fixed place,
+# as a number; of one of 64 bits the low half tells.
+CODE = ("R_X86_64_PC32", "R_X86_64_32", "R_X86_64_32S", "R_X86_64_64")
+
+
 def references(object_path, program_path):
     """{address in the program of a four-byte field in code: name of the variable}."""
     variables, functions = variable_of_section(object_path), function_of_section(object_path)
@@ -65,7 +70,7 @@ def references(object_path, program_path):
         words = line.split()
         if section not in functions or len(words) < 5 or "R_X86_64_" not in line:
             continue
-        if words[2] not in ("R_X86_64_PC32",):
+        if words[2] not in CODE:
             continue
         name = variables.get(words[4], words[4] if words[4] in names else None)
         function, value = functions[section]

@@ -48,6 +48,43 @@ def instructions(path):
     return found
 
 
+def numbers(path):
+    """{where it is: number} of the constants in instructions that are not relative."""
+    found, function = {}, ""
+    for line in output("objdump", "-d", "-w", path).splitlines():
+        match = re.match(r"\s*([0-9a-f]+):\t((?:[0-9a-f]{2} )+)\s*(.*)", line)
+        function = line.split("<")[-1] if line.endswith(">:") else function
+        if not match or function.endswith("register_tm_clones>:") or "<" in match[3] and re.match(r"\S*(j\w+|call)\b", match[3]):
+            continue
+        code = bytes.fromhex(match[2].replace(" ", ""))
+        for word in set(re.findall(r"0x([0-9a-f]{5,8})(?![0-9a-f])", match[3].split("#")[0])):
+            bytes_of = int(word, 16).to_bytes(4, "little")
+            for i in range(len(code) - 3):
+                if code[i:i + 4] == bytes_of:
+                    found[int(match[1], 16) + i] = int(word, 16)
+    return found
+
+
+def compare_fixed(plan, path):
+    """As compare(), for a program whose addresses are numbers; and it has no pointers."""
+    known = numbers(path)
+    for instruction in instructions(path):
+        for field in field_of(instruction):
+            known[field] = instruction[3]
+    planned = {at for at, _, _ in plan.references}
+    wrong = [f"0x{at:x} is nothing that objdump shows" for at in planned if at not in known]
+    for at, _, number in plan.references:
+        start, size = plan.variables[number][:2]
+        if at in known and not start - 4096 <= known[at] <= start + size + 4096:
+            wrong.append(f"0x{at:x} is far from its variable")
+    ends = {s + n for each in variables(path).values() for s, n in each}
+    for at, value in known.items():  # one may be where its neighbour ends
+        if at not in planned and any(s <= value < s + n and (s < value or s not in ends)
+                                     for s, n, _, _ in plan.variables):
+            wrong.append(f"0x{at:x} is 0x{value:x} and is not planned")
+    return wrong + [f"a pointer at 0x{at:x}" for at, _, _, _ in plan.pointers]
+
+
 def relocations(path):
     """[(slot, type, value)]: the addend, or the symbol's value and the addend."""
     found = []

@@ -86,7 +86,7 @@ def is_refused(ran, *said):
             and all(line.startswith("fondue: plan: ") for line in ran.stderr.splitlines()))
 
 
-def judge(name, shop, path, names):
+def judge(name, shop, path, names, compare=plans.compare):
     ran, made = plan(shop, path, *names)
     if not test(f"{name}: there is a plan", made is not None, show(ran)):
         return None
@@ -95,7 +95,7 @@ def judge(name, shop, path, names):
     test(f"{name}: its format is as promised", not plans.malformed(made, data, path),
          plans.malformed(made, data, path))
     test(f"{name}: references and pointers are objdump's and readelf's",
-         not plans.compare(made, path), plans.compare(made, path))
+         not compare(made, path), compare(made, path))
     return made
 
 
@@ -130,6 +130,73 @@ def every_build(shop):
                 each[2]: (each[0], each[1]) for each in made.variables if each[2] != "calls"}
                 == {name: symbols[name][0] for name in ("hits", "local", "table")},
                 made and made.variables)
+
+
+# Linked to a fixed place, the variables are used directly, by an index, by pointers, by tables.
+FIXED = r"""
+#include <stdio.h>
+int hits; static long sum; int table[64]; char flags[100]; static struct { int a; double b; } st[10];
+__attribute__((noinline)) void work(int k, long at, unsigned op)
+{
+	hits++; sum += k; table[k]++; table[at & 63] += 2; st[k].a++; st[k].b += 0.5;
+	for (int i = 0; i < 100; i++) flags[i]++;
+	for (int *p = table; p < table + 64; p++) *p += 1;
+	switch (op) {
+	case 0: hits += 1; break; case 1: sum += 2; break; case 2: table[3] += 9; break;
+	case 3: flags[9]++; break; case 4: hits += 7; break; case 5: st[2].a--; break;
+	case 6: sum ^= 3; break; case 7: table[op * 2]++; break;
+	}
+}
+int main(int argc, char **argv)
+{
+	(void)argv;
+	work(argc, argc, (unsigned)argc);
+	printf("%d %ld %d %d %d\n", hits, sum, table[1], flags[3], st[1].a);
+	return 0;
+}
+"""
+
+
+UNPROVED = r"""
+#include <stdio.h>
+int passed[4], listed; int *const list[] = { &listed };
+int main(void) { sscanf("7", "%d", passed + 1); printf("%d %d\n", passed[1], *list[0]); return 0; }
+"""
+
+
+@check
+def linked_to_a_fixed_place(shop):
+    for cc in "gcc", "clang":
+        for level in "-O0", "-O1", "-O2", "-O3", "-Os":
+            path = shop.program("fixed", FIXED, "-fno-pie", "-no-pie", "-Wl,--build-id", level,
+                                cc=needs(cc))
+            for names in ["hits"], ["sum"], ["flags"], ["st"], ["hits", "sum", "st"]:
+                judge(f"{cc} {level}, not position-independent, {' '.join(names)}", shop, path,
+                      names, plans.compare_fixed)
+            path = shop.program("unproved", UNPROVED, "-fno-pie", "-no-pie", "-Wl,--build-id",
+                                level, cc=needs(cc))
+            ran = plan(shop, path, "passed")[0]
+            test("what is passed is its address, or a number", is_refused(ran), show(ran))
+            ran = plan(shop, path, "listed")[0]
+            test("and so is what stands in data", is_refused(ran), show(ran))
+
+
+@check
+def numbers_that_look_like_addresses(shop):
+    """The program computes with the very number that its variable's address is."""
+    source = "int hits[64]; long number(long x) { return x * 3 + %d; }\n" \
+             "int at(char *p) { return *(int *)(p + %d); }\n" \
+             "int main(int c, char **v) { (void)v; hits[c]++; return (int)number(hits[c]); }\n"
+    options = ["-O2", "-fno-pie", "-no-pie", "-Wl,--build-id"]
+    path = shop.program("number", source % (7, 7), *options)
+    judge("without the number", shop, path, ["hits"], plans.compare_fixed)
+    start = plans.variables(path)["hits"][0][0]
+    for name, values in (("a sum", (start, 7)), ("the sum is inside it", (start + 12, 7)),
+                         ("an offset in something large", (7, start + 4))):
+        path = shop.program("number", source % values, *options)
+        same = plans.variables(path)["hits"][0][0] == start
+        ran = plan(shop, path, "hits")[0]
+        test(f"{name}: refused", same and is_refused(ran, "or a number"), show(ran))
 
 
 @check
@@ -316,9 +383,8 @@ def code_that_is_data(shop):
 
 @check
 def objects_that_are_refused(shop):
-    cases = [("not position-independent", ["-no-pie", "-fno-pie"], "position-independent"),
-             ("without a build-id", ["-fPIE", "-pie", "-Wl,--build-id=none"], "--build-id"),
-             ("static", ["-static"], "position-independent"),
+    cases = [("without a build-id", ["-fPIE", "-pie", "-Wl,--build-id=none"], "--build-id"),
+             ("static", ["-static"], "static"),
              ("for 32 bits", ["-m32"], "x86-64")]
     for name, options, said in cases:
         try:

@@ -91,6 +91,18 @@ def by_name(shop):
 
 
 @check
+def programs_at_a_fixed_place(shop):
+    for cc in "gcc", "clang":
+        for level in "-O0", "-O2":
+            path = program(shop, "fixed", SOURCE, "-fno-pie", "-no-pie", level)
+            for names, expected in ("hits", "400 0 1 2 1\n"), ("hits,sum", "400 19800 1 2 1\n"), \
+                    ("count:calls", "0 0 1 2 401\n"):
+                ran = shared(shop, f"--share={names}", "--", path)
+                test(f"{cc} {level}, not position-independent: {names}", silent(ran, 0, expected),
+                     show(ran))
+
+
+@check
 def plans_are_kept(shop):
     path = program(shop)
     shared(shop, "--share=hits", path)
