@@ -177,18 +177,32 @@ static void mask(const struct step *step)
 	operand_put(step, result);
 }
 
-static void exclusive_or(const struct step *step)
+/* No bit is set that neither of the two may have. */
+static struct value either_bits(struct value a, struct value b)
+{
+	uint64_t bits = (uint64_t)(a.high | b.high);
+	struct value result = value_unknown();
+
+	if (a.kind == VALUE_NUMBER && b.kind == VALUE_NUMBER && a.low >= 0 && b.low >= 0 &&
+		a.high < NO_HIGH && b.high < NO_HIGH && bits)
+		result = value_number(0, INT64_MAX >> (__builtin_clzll(bits) - 1));
+	result.is_tame = a.kind == VALUE_NUMBER && a.is_tame && value_is_constant(b);
+	return result;
+}
+
+static void or_or_exclusive_or(const struct step *step)
 {
 	int a = insn_register(step->insn, 0), b = insn_register(step->insn, 1);
+	bool is_same = a >= 0 && a == b && step->insn->op[0].size >= 32;
 
 	forget_comparison(step);
-	if (a >= 0 && a == b && step->insn->op[0].size >= 32) {
+	if (is_same && step->insn->in.mnemonic == ZYDIS_MNEMONIC_XOR) {
 		step->state->regs[a] = value_constant(0);
 		return;
 	}
 	use(operand_value(step, 0), USE_ODD | USE_ESCAPES);
 	use(operand_value(step, 1), USE_ODD | USE_ESCAPES);
-	operand_put(step, value_unknown());
+	operand_put(step, either_bits(operand_value(step, 0), operand_value(step, 1)));
 }
 
 static void test(const struct step *step)
@@ -388,8 +402,9 @@ void step(const struct step *step)
 	case ZYDIS_MNEMONIC_AND:
 		mask(step);
 		break;
+	case ZYDIS_MNEMONIC_OR:
 	case ZYDIS_MNEMONIC_XOR:
-		exclusive_or(step);
+		or_or_exclusive_or(step);
 		break;
 	case ZYDIS_MNEMONIC_NEG:
 		use(operand_value(step, 0), USE_ODD | USE_ESCAPES);
