@@ -82,7 +82,7 @@ static uint64_t slack_of(const struct places *places, const struct group *group)
 {
 	for (unsigned i = 0; i < group->count; i++)
 		if (places->roots[group->roots[i]].uses &
-			(USE_INDEXED | USE_ODD | USE_STRADDLES | USE_NOT_SEEN))
+			(USE_INDEXED | USE_ODD | USE_STRADDLES | USE_NOT_SEEN | USE_MIXED))
 			return SLACK;
 	return 0;
 }

@@ -36,6 +36,8 @@ static const char *why_unclear(const struct root *root, enum side shown)
 		return "it is used with an index that counts from an unknown start";
 	if (root->uses & USE_INDEXED)
 		return "it is used with an unknown index";
+	if (root->uses & USE_MIXED)
+		return "memory is touched through it, or through another address";
 	if (root->uses & USE_MEETS_OTHER)
 		return "it is compared with an unknown address";
 	if (root->field)
@@ -87,7 +89,7 @@ static bool decide_by_touch(const struct places *places, struct root *root, enum
 	if (possible == other_side(side))
 		return false;
 	if (possible == SIDE_NONE)
-		doubtful |= USE_ESCAPES | USE_RETURNED | USE_ODD | USE_STRADDLES;
+		doubtful |= USE_ESCAPES | USE_RETURNED | USE_ODD | USE_STRADDLES | USE_MIXED;
 	if (possible != side && root->uses & doubtful)
 		return false;
 	settle(places, root, side, "it touches it");
@@ -147,6 +149,13 @@ static bool decide_by_distance(
 	return settle_if(places, root, SIDE_SHARED, group_is_all(places, group, SIDE_SHARED));
 }
 
+/* Kept in a register or on the stack, and never looked at again: `auto &range = table`. */
+static bool is_unused(const struct root *root)
+{
+	return root->field && root->is_visited && !root->uses && !root->link_count &&
+	       !root->touches_shared && !root->touches_private;
+}
+
 static void decide(struct places *places, struct root *root)
 {
 	enum side side = side_shown(places, root), all;
@@ -170,6 +179,8 @@ static void decide(struct places *places, struct root *root)
 	if (all == SIDE_NONE && decide_by_distance(places, root, &any))
 		return;
 	if (any.count == 1 && any.is_whole && all == SIDE_NONE && decide_by_place(places, root))
+		return;
+	if (is_unused(root))
 		return;
 	if (any.count == 1 || !group_is_pure(places, &any))
 		refuse(places, root, all);
@@ -209,10 +220,14 @@ static bool is_address(const struct places *places, const struct root *root)
 	return found;
 }
 
-static void check_number(struct places *places, const struct root *root)
+static void check_number(struct places *places, struct root *root)
 {
 	if (!root->owner || is_address(places, root))
 		return;
+	if (is_unused(root)) { /* whatever it is, it may stay as it is */
+		root->owner = NULL;
+		return;
+	}
 	places_refuse(places, (struct refusal_of_plan){ .at = root->at,
 				      .is_code = root->field != 0,
 				      .address = root->address,

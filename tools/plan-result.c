@@ -9,6 +9,7 @@
 
 #include "memory.h"
 #include "plan-flow.h"
+#include "plan-landing.h"
 #include "plan-owner.h"
 #include "plan-relocs.h"
 #include "plan-result.h"
@@ -75,6 +76,7 @@ void result_make(struct result *result, struct places *places)
 	*result = (struct result){ .places = places };
 	symbols_fill_gaps(places->symbols);
 	relocs_read(places);
+	landings_read(places);
 	sweep(places);
 	relocs_make_roots(places);
 	flow_follow(places);

@@ -21,6 +21,7 @@ enum {
 	USE_STRADDLES = 64,   /* touched across the edge of a variable */
 	USE_NOT_SEEN = 128,   /* no path to it was found */
 	USE_RETURNED = 256,   /* it is where a function would return it, if it returned any */
+	USE_MIXED = 512,      /* touched, where it may be another address instead */
 };
 
 #define LINKS_MAX 16
@@ -83,6 +84,12 @@ struct branch {
 	bool is_call;
 };
 
+/* Where an exception lands that comes out of a piece of code. */
+struct landing {
+	struct extent at;
+	uint64_t to;
+};
+
 /* Dynamic symbols that a slot is bound to, for calls through it. */
 struct import {
 	uint64_t slot;
@@ -108,6 +115,8 @@ struct places {
 	size_t reference_count;
 	struct branch *branches; /* by address */
 	size_t branch_count;
+	struct landing *landings; /* by address, disjoint */
+	size_t landing_count;
 	uint64_t *stores; /* places that instructions store to directly */
 	size_t store_count;
 	struct pointer *pointers;

@@ -16,6 +16,7 @@
 
 #include "memory.h"
 #include "plan-calls.h"
+#include "plan-landing.h"
 #include "plan-run.h"
 #include "plan-step.h"
 #include "plan-uses.h"
@@ -165,6 +166,22 @@ static struct outcome call_inside(
 	return go_through(run->flow, target, arguments, run->depth + 1);
 }
 
+/*
+ * If an exception comes out of it: by then the registers that a function must restore are as they
+ * were, and the stack pointer.
+ */
+static void land(struct run *run, const struct state *state, uint64_t at)
+{
+	uint64_t to = landings_of(run->flow->places, at);
+	struct state landed = *state;
+
+	if (!to)
+		return;
+	state_expose(&landed, run->escaped, use_escapes);
+	clobber(&landed, CALLER_SAVED);
+	reach(run, to, &landed);
+}
+
 /* Return whether it comes back. */
 static bool call(struct run *run, struct state *state, const struct insn *insn)
 {
@@ -187,6 +204,7 @@ static bool call(struct run *run, struct state *state, const struct insn *insn)
 			name = places_import(places, insn_place(insn, op));
 		outcome.value = calls_outside(state, name, insn->at);
 	}
+	land(run, state, insn->at);
 	if (!outcome.returns || calls_never_return(name))
 		return false;
 	state_expose(state, run->escaped, use_escapes);
@@ -516,6 +534,8 @@ static void mark_heads(struct flow *flow)
 		if (!places->branches[i].is_call &&
 			extent_holds(places->bytes->code, places->branches[i].to))
 			*head_at(flow, places->branches[i].to) = 1;
+	for (size_t i = 0; i < places->landing_count; i++)
+		*head_at(flow, places->landings[i].to) = 1;
 }
 
 void run_begin(struct flow *flow, struct places *places)

@@ -116,7 +116,7 @@ static uint64_t reach_below(const struct root *root, const struct datum *here)
 		return ROOT_REACH;
 	if (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER))
 		reach = REACH_ESCAPED;
-	if (root->uses & USE_ODD)
+	if (root->uses & (USE_ODD | USE_MIXED))
 		reach = REACH_ODD;
 	if (root->uses & USE_WILD)
 		return smaller(ROOT_REACH, larger(REACH_ROWS, REACH_WILD * step));
@@ -144,7 +144,8 @@ static bool may_be_below(
 	if (root->uses & USE_NOT_SEEN || (is_indexed && !is_array) ||
 		(is_indexed && is_array_for(rival, root->step)))
 		return true;
-	return (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD)) &&
+	return (root->uses & (USE_ESCAPES | USE_RETURNED | USE_MEETS_OTHER | USE_ODD |
+				     USE_MIXED)) &&
 	       is_array_for(rival, distance);
 }
 
@@ -154,7 +155,8 @@ static bool may_be_end(
 	bool is_start = here && here->at.start == root->address;
 	bool only_indexed = root->uses & USE_INDEXED &&
 			    !(root->uses & (USE_ESCAPES | USE_MEETS_OTHER | USE_ODD |
-						   USE_NOT_SEEN | USE_REVERSED | USE_RETURNED));
+						   USE_NOT_SEEN | USE_REVERSED | USE_RETURNED |
+						   USE_MIXED));
 
 	if (is_scalar_alone(rival) && !(root->uses & USE_NOT_SEEN))
 		return false;

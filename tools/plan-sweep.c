@@ -274,7 +274,7 @@ static bool is_known(const struct pieces *pieces, uint64_t at, int32_t value)
 		return false;
 	if (!start)
 		return is_padding(pieces, piece, at);
-	if (!piece->is_certain || piece->function->has_frame ||
+	if (!piece->is_certain || piece->function->frame ||
 		(!is_offset_of_shared(pieces->places, at, value) &&
 			!absolute_is_shared(pieces->places, value)))
 		return true;

@@ -222,7 +222,7 @@ static void read_frames(struct symbols *symbols, uint64_t header)
 			add_function(symbols,
 				(struct function){ .at = { first, first + (uint64_t)size },
 					.is_sized = true,
-					.has_frame = true });
+					.frame = header + (uint64_t)(int64_t)entry });
 	}
 }
 
@@ -304,7 +304,8 @@ static void merge_functions(struct symbols *symbols)
 			if (list[i].at.end > last->at.end)
 				last->at.end = list[i].at.end;
 			last->is_sized |= list[i].is_sized;
-			last->has_frame |= list[i].has_frame;
+			if (!last->frame)
+				last->frame = list[i].frame;
 			continue;
 		}
 		list[kept++] = list[i];

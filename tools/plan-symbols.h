@@ -22,7 +22,7 @@ struct function {
 	struct extent at;
 	const char *name; /* or NULL */
 	bool is_sized;	  /* its end is told, by a symbol or in .eh_frame */
-	bool has_frame;	  /* it is in .eh_frame: made by a compiler, or with the same care */
+	uint64_t frame;	  /* its FDE in .eh_frame, or 0: made by a compiler, or with the same care */
 	unsigned writes;  /* registers, a bit each: what a call of it may destroy */
 };
 

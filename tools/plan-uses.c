@@ -111,6 +111,8 @@ void use_touches(struct value value, uint64_t width, unsigned step, uint64_t at)
 	struct root *root;
 
 	note_address(value);
+	if (value.kind == VALUE_MIXED)
+		use(value, USE_MIXED);
 	if (value.kind != VALUE_POINTER)
 		return;
 	root = &places->roots[value.root];

@@ -127,7 +127,7 @@ class Program:
         if self.risky:
             ways += [self.biased]
         if self.cxx:
-            ways += [self.standard] * 3
+            ways += [self.standard] * 3 + [self.landing] * 3
         self.pick(*ways)()
 
     def scalar(self):
@@ -280,6 +280,24 @@ class Program:
             f"std::reverse({a.name}, {a.name} + {a.count}); for (auto v : {a.name}) r = r * 3 + (long)v;",
             f"try {{ if (x == 5) throw 1; r += (long){a.name}[0]; }} catch (int v) {{ "
             f"for (auto &v2 : {a.name}) v2 += v; r += (long){a.name}[{a.count - 1}]; }}"))
+
+    def landing(self):
+        """Pointers and indices that are held where an exception comes, and used where it lands."""
+        a = self.pick(*self.arrays)
+        last = a.count - 1
+        self.function(self.pick(
+            f"{a.kind} *p = {a.name} + x % {a.count}; try {{ if (opaque(x) % 3 == 0) throw x; "
+            f"p = {a.name} + {a.count}; if (opaque(x) % 3 == 1) throw 2; "
+            f"{self.change(a, a.name + '[0]', '1')} }} "
+            f"catch (long v) {{ {self.change(a, '(*p)', 'v & 3')} }} "
+            f"catch (int v) {{ p -= v - 1; r += {self.value(a, '(*p)')}; {self.change(a, '(*p)', 'v')} }}",
+            f"long i = x & 1; try {{ i = opaque({last}); if (opaque(x) % 2) throw 1; i = 0; }} "
+            f"catch (int v) {{ {self.change(a, a.name + '[i]', 'v')} }} "
+            f"r += {self.value(a, a.name + '[i]')};",
+            f"struct guard {{ {a.kind} *p; long n; ~guard() {{ for (long k = 0; k < n; k++) {{ "
+            f"{self.change(a, 'p[k]', 'k + 1')} }} }} }}; "
+            f"try {{ guard g = {{ {a.name} + {last}, 1 }}; if (opaque(x) % 2) throw 1; "
+            f"g.p = {a.name}; g.n = {a.count}; opaque(x); }} catch (int v) {{ r += v; }}"))
 
     def text(self):
         include = "#include <algorithm>\n#include <numeric>\n#include <iterator>" if self.cxx else ""

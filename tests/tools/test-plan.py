@@ -199,6 +199,42 @@ def numbers_that_look_like_addresses(shop):
         test(f"{name}: refused", same and is_refused(ran, "or a number"), show(ran))
 
 
+# The index is bounded before the call; where its exception lands it is another.
+LANDING = r"""
+#include <cstdio>
+int counts[8], next[8]; long sums[16];
+extern "C" long ask(void);
+__attribute__((noinline)) void thrower(int i) { if (i % 3 == 0) throw i; if (i % 3 == 1) throw 2L; }
+__attribute__((noinline)) void run(int i)
+{
+	int *p = counts;
+	try { thrower(i); counts[0]++; }
+	catch (int k) { counts[k & 7]++; for (auto &s : sums) s++; }
+	catch (long k) { p += ask() & 7; *p += (int)k; }
+	for (int n : next) sums[n & 15] += n;
+}
+int main(int argc, char **) { run(argc); std::printf("%d %ld\n", counts[1], sums[2]); }
+"""
+
+
+@check
+def exceptions(shop):
+    shop.write("landing.cc", LANDING)
+    shop.write("ask.c", "long ask(void) { return 3; }\n")
+    for cxx in "g++", "clang++":
+        for options in ["-O0"], ["-O1"], ["-O2"], ["-O3"], ["-O2", "-fno-pie", "-no-pie"]:
+            fixed = "-no-pie" in options
+            shop.make(needs(cxx), "-g", "-c", *(options if fixed else [*options, "-fPIE"]), "landing.cc")
+            shop.make(needs("gcc"), "-g", "-c", "-fPIE", "ask.c")
+            shop.make(cxx, *(options if fixed else ["-pie"]), "landing.o", "ask.o", "-o", "landing",
+                      "-Wl,--build-id")
+            judge(f"{cxx} {' '.join(options)}, exceptions", shop, shop.path("landing"),
+                  ["counts", "next", "sums"], plans.compare_fixed if fixed else plans.compare)
+            for name in "counts", "sums":
+                ran, made = plan(shop, shop.path("landing"), name)
+                test(f"and of {name} alone", made is not None, show(ran))
+
+
 @check
 def packed_relocations(shop):
     needs("ld.lld")
