@@ -27,6 +27,7 @@ struct command {
 	int failure_status; /* when there is no memory, or the output cannot be written */
 };
 
+extern const struct command command_annotate;
 extern const struct command command_check;
 extern const struct command command_locks;
 extern const struct command command_plan;

@@ -229,7 +229,7 @@ static void visit_variable(
 	Dwarf_Die *die, const struct context *context, struct walk *walk)
 {
 	Dwarf_Attribute attribute;
-	struct place place = { .function = context->function };
+	struct place place = { .function = context->function, .die = *die };
 	const char *name = NULL;
 
 	if (!find_address(die, &place.address))

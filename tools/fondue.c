@@ -19,6 +19,7 @@
 static const struct command *const commands[] = {
 	&command_run,
 	&command_check,
+	&command_annotate,
 	&command_plan,
 	&command_locks,
 	&command_report,

@@ -138,10 +138,8 @@ static const char *open_regular(struct object *object)
 	return S_ISDIR(stat.st_mode) ? "it is a directory" : "it is not a regular file";
 }
 
-static const char *read_headers(struct object *object)
+static const char *read_header(struct object *object)
 {
-	size_t count;
-
 	elf_version(EV_CURRENT);
 	object->elf = elf_begin(object->fd, ELF_C_READ, NULL);
 	if (!object->elf || elf_kind(object->elf) != ELF_K_ELF)
@@ -150,6 +148,16 @@ static const char *read_headers(struct object *object)
 		return "its ELF header is damaged";
 	if (object->header.e_ident[EI_DATA] != NATIVE_ENDIAN)
 		return "it is for a machine of the other byte order";
+	return NULL;
+}
+
+static const char *read_headers(struct object *object)
+{
+	const char *why = read_header(object);
+	size_t count;
+
+	if (why)
+		return why;
 	if (object->header.e_type != ET_EXEC && object->header.e_type != ET_DYN)
 		return object->header.e_type == ET_REL ?
 			       "it is not linked; check the program or library that it becomes" :
@@ -161,7 +169,8 @@ static const char *read_headers(struct object *object)
 	return NULL;
 }
 
-const char *object_open(struct object *object, const char *path)
+static const char *open_and_read(struct object *object, const char *path,
+	const char *(*read)(struct object *object))
 {
 	const char *why;
 
@@ -169,14 +178,26 @@ const char *object_open(struct object *object, const char *path)
 	why = open_regular(object);
 	if (why)
 		return why;
-	why = read_headers(object);
-	if (why) {
+	why = read(object);
+	if (why)
 		object_close(object);
+	return why;
+}
+
+const char *object_open(struct object *object, const char *path)
+{
+	const char *why = open_and_read(object, path, read_headers);
+
+	if (why)
 		return why;
-	}
 	read_segments(object);
 	object_prove(object, object_page_size(object));
 	return NULL;
+}
+
+const char *object_open_any(struct object *object, const char *path)
+{
+	return open_and_read(object, path, read_header);
 }
 
 void object_close(struct object *object)

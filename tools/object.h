@@ -33,6 +33,9 @@ struct object {
  * Return: NULL, or why it cannot be examined; then nothing is to be closed.
  */
 const char *object_open(struct object *object, const char *path);
+
+/* Linked or not: only path, fd, elf and header are set. */
+const char *object_open_any(struct object *object, const char *path);
 void object_close(struct object *object);
 
 /* Bytes of a page of the machine that it is for: this one, or the smallest usual. */
