@@ -149,6 +149,19 @@ static bool has_good_pointers(const struct plan *plan)
 	return true;
 }
 
+/* Whole pages, and nothing else. */
+static bool is_good_if_of_pages(const struct plan *plan)
+{
+	const struct plan_header *h = plan->header;
+
+	if (!plan_is_of_pages(plan))
+		return true;
+	for (uint32_t i = 0; i < h->variables; i++)
+		if ((plan->variables[i].address | plan->variables[i].size) % PLAN_PAGE_SIZE)
+			return false;
+	return h->variables <= PLAN_PAGES_MAX && !h->references && !h->pointers;
+}
+
 bool plan_parse(const void *bytes, size_t size, struct plan *ret, struct plan_refusal *ret_refusal)
 {
 	const struct plan_header *h = bytes;
@@ -157,7 +170,7 @@ bool plan_parse(const void *bytes, size_t size, struct plan *ret, struct plan_re
 	for (unsigned i = 0; i < sizeof(h->magic); i++)
 		if (size < sizeof(*h) || h->magic[i] != PLAN_MAGIC[i])
 			return refuse_damaged(ret_refusal, "it is no plan", 0);
-	if (h->version != PLAN_VERSION)
+	if (h->version != PLAN_VERSION && h->version != PLAN_OF_PAGES)
 		return refuse_damaged(ret_refusal, "it is of version %lu, unknown to this runtime", h->version);
 	if (h->machine != MACHINE)
 		return refuse(ret_refusal, "it is for machine %lu (ELF's number), not for this one",
@@ -169,7 +182,7 @@ bool plan_parse(const void *bytes, size_t size, struct plan *ret, struct plan_re
 	if (h->id_size == 0 || h->id_size > sizeof(h->id))
 		return refuse_damaged(ret_refusal, "it names no build-id", 0);
 	if (!has_good_strings(ret) || !has_good_variables(ret) || !has_good_references(ret) ||
-		!has_good_pointers(ret))
+		!has_good_pointers(ret) || !is_good_if_of_pages(ret))
 		return refuse_damaged(ret_refusal, "it contradicts itself", 0);
 	return true;
 }

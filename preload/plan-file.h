@@ -37,6 +37,11 @@ bool plan_parse(const void *bytes, size_t size, struct plan *ret,
 
 void plan_close(struct plan *plan);
 
+static inline bool plan_is_of_pages(const struct plan *plan)
+{
+	return plan->header->version == PLAN_OF_PAGES;
+}
+
 static inline const char *plan_string(const struct plan *plan, uint32_t at)
 {
 	return plan->strings + at;

@@ -14,15 +14,25 @@
  *
  * What a reference or a pointer holds before is told, too: so it can be seen that the object
  * in memory is the one that was looked at, and not changed since.
+ *
+ * A plan of version 2 moves nothing. It is of pages: each plan_variable[] is one or more whole
+ * pages that become shared where they are, with all that lies in them, which whoever made the
+ * plan was told of; its name is that of the variable for whose sake. There are no references
+ * and no pointers.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define PLAN_MAGIC   "fondplan"
-#define PLAN_VERSION 1
-#define PLAN_ID_MAX  64
+#define PLAN_MAGIC    "fondplan"
+#define PLAN_VERSION  1
+#define PLAN_OF_PAGES 2
+/* What addresses and sizes of such a plan are multiples of; the machine's may not be larger. */
+#define PLAN_PAGE_SIZE 4096
+/* Ranges that a plan of pages has at most. */
+#define PLAN_PAGES_MAX 1024
+#define PLAN_ID_MAX    64
 
 struct plan_header {
 	char magic[8];

@@ -17,6 +17,7 @@
 #include "family.h"
 #include "log.h"
 #include "moved.h"
+#include "paged.h"
 #include "text.h"
 
 struct search {
@@ -65,9 +66,10 @@ static void say_shared(const struct plan *plan, const struct module *module, int
 	const struct plan_variable *v = plan->variables;
 
 	for (uint32_t i = 0; config.verbose && i < plan->header->variables; i++)
-		log_line("%s: %s: %lu bytes are shared, at 0x%lx (plan)", module->name,
+		log_line("%s: %s: %lu bytes are shared, at 0x%lx (plan%s)", module->name,
 			plan_string(plan, v[i].name), (unsigned long)v[i].size,
-			(unsigned long)(module->base + v[i].address + delta));
+			(unsigned long)(module->base + v[i].address + delta),
+			plan_is_of_pages(plan) ? " of whole pages" : "");
 }
 
 /* The code of these has run already, and all that we do is done with it. */
@@ -126,8 +128,13 @@ static bool share(const struct plan *plan, const struct module *module, bool is_
 	uint64_t all = ~0ULL, saved;
 	bool good;
 
+	*ret = (struct exact){ 0 }; /* pages stay where they are */
+
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &saved, sizeof(saved));
-	good = exact_share(plan, module, is_late, ret, ret_refusal);
+	if (plan_is_of_pages(plan))
+		good = paged_share(plan, module, ret_refusal);
+	else
+		good = exact_share(plan, module, is_late, ret, ret_refusal);
 	(void)sys_call(SYS_rt_sigprocmask, SIG_SETMASK, &saved, NULL, sizeof(saved));
 	if (good)
 		say_shared(plan, module, ret->delta);
@@ -279,7 +286,8 @@ static void receive(struct pending *p, const struct module *module)
 	}
 	/* the file may have been replaced since */
 	p->is_shared = is_its_id(&plan, module) &&
-		       carry_out(path.text, &plan, module, true, why_not_now(), &p->exact);
+		       carry_out(path.text, &plan, module, true, why_not_now(), &p->exact) &&
+		       !plan_is_of_pages(&plan); /* which the loader unmaps with the object */
 	plan_close(&plan);
 }
 

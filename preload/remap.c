@@ -20,6 +20,14 @@ struct move {
 	long made; /* address of the shared pages before they are moved; 0: none */
 };
 
+/* All or none. */
+struct moves {
+	struct move *list;
+	unsigned count;
+	size_t page_size;
+	struct refusal *refusal;
+};
+
 static size_t move_size(const struct move *move)
 {
 	return move->range->stop - move->range->start;
@@ -35,28 +43,35 @@ static long make_pages(size_t size, int sharing)
 		sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 }
 
-static bool refuse(struct proof *proof, const char *kind, long error)
+static bool refuse(struct moves *moves, const char *kind, enum reason reason, uint64_t value)
 {
-	return proof_refuse(proof,
-		error == -ENOMEM || error == -EAGAIN ? REASON_NO_MEMORY : REASON_DENIED, kind,
-		-error);
+	if (!moves->refusal->reason)
+		*moves->refusal = (struct refusal){
+			.reason = reason, .kind = kind, .value = value };
+	return false;
+}
+
+static bool refuse_error(struct moves *moves, const char *kind, long error)
+{
+	return refuse(moves, kind,
+		error == -ENOMEM || error == -EAGAIN ? REASON_NO_MEMORY : REASON_DENIED, -error);
 }
 
 /* Everything that may fail for an ordinary reason happens here. */
-static bool prepare(struct proof *proof, struct move *move)
+static bool prepare(struct moves *moves, struct move *move)
 {
 	const struct range *range = move->range;
 
 	advice_read(range->start, range->stop, &move->state);
 	if (move->state.known && !move->state.ordinary)
-		return proof_refuse(proof, REASON_MAPPING, move->kind, range->start);
+		return refuse(moves, move->kind, REASON_MAPPING, range->start);
 	move->made = make_pages(move_size(move), MAP_SHARED);
 	if (sys_failed(move->made)) {
-		refuse(proof, move->kind, move->made);
+		refuse_error(moves, move->kind, move->made);
 		move->made = 0;
 		return false;
 	}
-	pages_copy(range, (void *)move->made, proof->image->page_size);
+	pages_copy(range, (void *)move->made, moves->page_size);
 	return true;
 }
 
@@ -101,43 +116,71 @@ static void make_private(const struct move *move, size_t page_size)
 		(void)advice_restore(&move->state, false);
 }
 
-static bool move_all(struct proof *proof, struct move *moves, unsigned count)
+static bool move_all(struct moves *moves)
 {
-	for (unsigned i = 0; i < count; i++) {
-		long result = put_in_place(&moves[i], moves[i].made);
+	for (unsigned i = 0; i < moves->count; i++) {
+		struct move *move = &moves->list[i];
+		long result = put_in_place(move, move->made);
 
 		if (sys_failed(result)) {
-			fill_hole(&moves[i], proof->image->page_size);
-			refuse(proof, moves[i].kind, result);
+			fill_hole(move, moves->page_size);
+			refuse_error(moves, move->kind, result);
 			while (i-- > 0)
-				make_private(&moves[i], proof->image->page_size);
+				make_private(&moves->list[i], moves->page_size);
 			return false;
 		}
-		moves[i].made = 0;
+		move->made = 0;
 	}
 	return true;
 }
 
+static bool remap(struct moves *moves)
+{
+	bool good = true;
+
+	for (unsigned i = 0; good && i < moves->count; i++)
+		good = prepare(moves, &moves->list[i]);
+	good = good && move_all(moves);
+	for (unsigned i = 0; i < moves->count; i++) {
+		struct move *move = &moves->list[i];
+
+		if (good)
+			move->range->lost = advice_restore(&move->state, true);
+		else if (move->made)
+			(void)sys_call(SYS_munmap, move->made, move_size(move));
+	}
+	return good;
+}
+
 bool remap_shared(struct proof *proof)
 {
-	struct move moves[KIND_COUNT]; /* some KiB of the host's stack */
-	unsigned count = 0;
-	bool good = true;
+	struct move list[KIND_COUNT]; /* some KiB of the host's stack */
+	struct moves moves = { .list = list,
+		.page_size = proof->image->page_size,
+		.refusal = &proof->refusal };
 
 	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
 		if (proof->ranges[kind].start < proof->ranges[kind].stop)
-			moves[count++] = (struct move){
+			list[moves.count++] = (struct move){
 				.range = &proof->ranges[kind], .kind = kind_name[kind] };
-	for (unsigned i = 0; good && i < count; i++)
-		good = prepare(proof, &moves[i]);
-	good = good && move_all(proof, moves, count);
-	for (unsigned i = 0; i < count; i++) {
-		struct range *range = moves[i].range;
+	return remap(&moves);
+}
 
-		if (good)
-			range->lost = advice_restore(&moves[i].state, true);
-		else if (moves[i].made)
-			(void)sys_call(SYS_munmap, moves[i].made, move_size(&moves[i]));
-	}
+bool remap_ranges(struct range *ranges, unsigned count, size_t page_size, struct refusal *ret)
+{
+	struct moves moves = { .count = count, .page_size = page_size, .refusal = ret };
+	size_t size = count * sizeof(*moves.list);
+	long at = sys_call(SYS_mmap, 0, size, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool good;
+
+	*ret = (struct refusal){ 0 };
+	if (sys_failed(at))
+		return refuse_error(&moves, NULL, at);
+	moves.list = (struct move *)at;
+	for (unsigned i = 0; i < count; i++)
+		moves.list[i] = (struct move){ .range = &ranges[i] };
+	good = remap(&moves);
+	(void)sys_call(SYS_munmap, at, size);
 	return good;
 }

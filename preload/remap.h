@@ -15,3 +15,6 @@
  * Return: false with proof->refusal set, and everything as before.
  */
 bool remap_shared(struct proof *proof);
+
+/* The same for @count ranges of whole pages, at least one. */
+bool remap_ranges(struct range *ranges, unsigned count, size_t page_size, struct refusal *ret);

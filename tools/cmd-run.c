@@ -32,6 +32,8 @@ static const struct option options[] = {
 	{ "report-dir", required_argument, NULL, 'd' },
 	{ "report-format", required_argument, NULL, 'f' },
 	{ "share", required_argument, NULL, 'n' },
+	{ "share-page", required_argument, NULL, 'p' },
+	{ "yes", no_argument, NULL, 'y' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -123,13 +125,19 @@ static bool is_strict(void)
 	return strict && !strcmp(strict, "1");
 }
 
-/* "NAME,NAME": to be shared in a program as it is. NULL: none. */
-static const char *shared_names;
+/* "NAME,NAME": to be shared in a program as it is, alone or with their pages. NULL: none. */
+static const char *shared_names, *shared_pages;
+static bool is_sure; /* --yes */
+
+static bool has_names(void)
+{
+	return shared_names || shared_pages;
+}
 
 /* Modules may come that are annotated; then the runtime itself is strict. */
 static bool is_fatal(enum obstacle obstacle)
 {
-	return obstacle && obstacle != OBSTACLE_NOT_ANNOTATED && (is_strict() || shared_names);
+	return obstacle && obstacle != OBSTACLE_NOT_ANNOTATED && (is_strict() || has_names());
 }
 
 static void remark(const char *name, const struct object *object, enum obstacle obstacle,
@@ -149,6 +157,7 @@ static void remark(const char *name, const struct object *object, enum obstacle 
 		consequence,
 		!is_fatal(obstacle) ? "" :
 		shared_names	    ? ", so it is not started (--share)" :
+		shared_pages	    ? ", so it is not started (--share-page)" :
 				      ", so it is not started (FONDUE_STRICT)",
 		cure);
 }
@@ -177,7 +186,7 @@ static bool prepare(const char *name, const char *path, const char *library)
 	/* what cannot be looked at is nothing special, until it is started */
 	if (file && !object_open(&object, file)) {
 		obstacle = find_obstacle(&object, is_script, &preload);
-		if (shared_names && obstacle == OBSTACLE_NOT_ANNOTATED)
+		if (has_names() && obstacle == OBSTACLE_NOT_ANNOTATED)
 			obstacle = OBSTACLE_NONE;
 		if (obstacle)
 			remark(name, &object, obstacle, is_script);
@@ -192,9 +201,11 @@ static bool prepare(const char *name, const char *path, const char *library)
 static bool share(const char *path)
 {
 	bool is_script;
-	const char *file = shared_names ? resolve(path, &is_script) : NULL;
+	const char *file = has_names() ? resolve(path, &is_script) : NULL;
 
-	return !shared_names || share_names(file ? file : path, shared_names);
+	file = file ? file : path;
+	return (!shared_names || share_names(file, shared_names)) &&
+	       (!shared_pages || share_pages(file, shared_pages, is_sure));
 }
 
 static int cannot_run(const char *name, const char *path)
@@ -251,6 +262,12 @@ static bool obey(int option, const char *value)
 	case 'n':
 		shared_names = shared_names ? memory_format("%s,%s", shared_names, value) : value;
 		return true;
+	case 'p':
+		shared_pages = shared_pages ? memory_format("%s,%s", shared_pages, value) : value;
+		return true;
+	case 'y':
+		is_sure = true;
+		return true;
 	case 's':
 		set("FONDUE_STRICT", "1");
 		return true;
@@ -293,6 +310,10 @@ const struct command command_run = {
 		"                     (FONDUE_REPORT_FORMAT)\n"
 		"  --share=NAME,...   share these variables of a program that is not rebuilt, or of\n"
 		"                     OBJECT:NAME; see `fondue plan --help`\n"
+		"  --share-page=NAME,...\n"
+		"                     the same, by the whole pages that they lie in, where --share\n"
+		"                     is refused; lists what else is shared so\n"
+		"  --yes              also if that is better not shared\n"
 		"  --strict           rather not run than run private (FONDUE_STRICT=1)\n"
 		"  --verbose          say what is shared (FONDUE_VERBOSE=1)\n\n"
 		"Exit status: PROGRAM's own; 127 it is not found, or strict and not\n"

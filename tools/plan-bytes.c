@@ -214,31 +214,52 @@ static const char *check_code(const struct bytes *bytes)
 	return NULL;
 }
 
-const char *bytes_read(struct bytes *bytes, const struct object *object)
+static const char *read_object(struct bytes *bytes)
 {
+	const struct object *object = bytes->object;
 	const char *why;
 
-	*bytes = (struct bytes){ .object = object };
-	if (object->header.e_machine != EM_X86_64 ||
-		object->header.e_ident[EI_CLASS] != ELFCLASS64)
-		return "it is not for x86-64";
 	bytes->is_absolute = object->header.e_type == ET_EXEC;
-	if (!bytes->is_absolute && object->header.e_type != ET_DYN)
-		return "it is neither a program nor a library";
-	if (object_is_static(object))
-		return "it is static: there is no loader that would preload the runtime";
 	bytes->file = (const uint8_t *)elf_rawfile(object->elf, &bytes->size);
 	if (!bytes->file)
 		return "it cannot be read";
 	why = read_segments(bytes);
 	if (!why)
 		why = read_sections(bytes);
-	if (!why)
+	if (!why && !bytes->is_in_place)
 		why = check_code(bytes);
-	if (!why && bytes->is_absolute && bytes->data.end > INT32_MAX)
+	if (!why && !bytes->is_in_place && bytes->is_absolute && bytes->data.end > INT32_MAX)
 		why = "it is linked to addresses of more than 31 bits; link with -pie";
 	if (!why && !bytes->id_size)
 		why = "it has no build-id, by which a plan knows its object; link with "
 		      "-Wl,--build-id";
 	return why;
+}
+
+static const char *check_kind(const struct object *object)
+{
+	if (object->header.e_machine != EM_X86_64 ||
+		object->header.e_ident[EI_CLASS] != ELFCLASS64)
+		return "it is not for x86-64";
+	if (object->header.e_type != ET_EXEC && object->header.e_type != ET_DYN)
+		return "it is neither a program nor a library";
+	if (object_is_static(object))
+		return "it is static: there is no loader that would preload the runtime";
+	return NULL;
+}
+
+const char *bytes_read(struct bytes *bytes, const struct object *object)
+{
+	const char *why = check_kind(object);
+
+	*bytes = (struct bytes){ .object = object };
+	return why ? why : read_object(bytes);
+}
+
+const char *bytes_read_in_place(struct bytes *bytes, const struct object *object)
+{
+	const char *why = check_kind(object);
+
+	*bytes = (struct bytes){ .object = object, .is_in_place = true };
+	return why ? why : read_object(bytes);
 }

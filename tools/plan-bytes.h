@@ -40,10 +40,14 @@ struct bytes {
 	struct extent relro; /* read-only once the loader is done */
 	uint8_t id[PLAN_ID_MAX];
 	uint32_t id_size;
+	bool is_in_place; /* nothing of it will move */
 };
 
 /* bytes_read() - Return: NULL, or why no plan can be made for such an object. */
 const char *bytes_read(struct bytes *bytes, const struct object *object);
+
+/* For a plan of pages: where addresses stay, code need not be known. */
+const char *bytes_read_in_place(struct bytes *bytes, const struct object *object);
 
 /* The @count bytes that the file has for @address; NULL when they are not all in it. */
 const uint8_t *bytes_at(const struct bytes *bytes, uint64_t address, uint64_t count);

@@ -161,9 +161,9 @@ static const char *why_not(const struct bytes *bytes, struct extent at)
 			return "it is in a table of the loader's";
 	if (!strcmp(section->name, "shared") || !strcmp(section->name, "shared_zero"))
 		return "it is annotated already, and needs no plan";
-	if (is_walkable(section->name))
+	if (is_walkable(section->name) && !bytes->is_in_place)
 		return "the bounds of its section have names (__start_...), so it may be part "
-		       "of an array";
+		       "of an array; fondue run --share-page would share its pages";
 	return NULL;
 }
 
@@ -173,9 +173,11 @@ static void choose(struct symbols *symbols, const struct datum *named, const cha
 	struct datum *datum = symbols_datum(symbols, named->at.start);
 	const char *why = why_not(symbols->bytes, named->at);
 
-	if (!why && (!datum || datum->at.start != named->at.start ||
-			    datum->at.end != named->at.end))
-		why = "other variables lie in the same bytes";
+	if (!why && !symbols->bytes->is_in_place &&
+		(!datum || datum->at.start != named->at.start ||
+			datum->at.end != named->at.end))
+		why = "other variables lie in the same bytes; fondue run --share-page would "
+		      "share its pages";
 	if (why) {
 		complain(complaints, memory_format("%s cannot be shared: %s", name, why));
 		return;

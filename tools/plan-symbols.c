@@ -35,6 +35,13 @@ static void add_datum(struct symbols *symbols, struct datum datum)
 	symbols->data[symbols->datum_count++] = datum;
 }
 
+static void add_label(struct symbols *symbols, struct datum datum)
+{
+	symbols->labels =
+		memory_grow(symbols->labels, symbols->label_count, sizeof(datum));
+	symbols->labels[symbols->label_count++] = datum;
+}
+
 static void add_function(struct symbols *symbols, struct function function)
 {
 	symbols->functions =
@@ -64,6 +71,9 @@ static void add_symbol(struct symbols *symbols, const GElf_Sym *symbol, const ch
 		add_function(symbols,
 			(struct function){
 				.at = at, .name = name, .is_sized = at.end > at.start });
+	else if ((type == STT_NOTYPE || type == STT_OBJECT) &&
+		 extent_holds(bytes->data, at.start))
+		add_label(symbols, (struct datum){ .at = at, .symbol = name, .file = file });
 }
 
 /* Without the version that linkers append to what is bound to a library's. */

@@ -32,6 +32,8 @@ struct symbols {
 	size_t datum_count;
 	struct datum *names; /* every symbol of a variable, by address: several for one datum */
 	size_t name_count;
+	struct datum *labels; /* in writable memory, of unknown size; in the tables' order */
+	size_t label_count;
 	struct function *functions; /* by address, disjoint */
 	size_t function_count;
 	bool has_locals; /* there was a .symtab: every variable has its symbol */

@@ -15,3 +15,11 @@
  * names already. Return: false when it cannot be done, which has been said.
  */
 bool share_names(const char *path, const char *list);
+
+/*
+ * share_pages() - the same, by the whole pages that they lie in, where nothing can be moved
+ * @is_sure: also if what lies there, too, is better not shared
+ *
+ * All that does is listed on standard error.
+ */
+bool share_pages(const char *path, const char *list, bool is_sure);

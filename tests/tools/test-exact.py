@@ -291,7 +291,7 @@ def strangers(shop):
     tried("empty", b"", "no plan")
     tried("cut short", good[:-5], "cut short")
     tried("longer", good + b"\0", "cut short")
-    tried("of another version", good[:8] + b"\2" + good[9:], "version 2")
+    tried("of another version", good[:8] + b"\3" + good[9:], "version 3")
     tried("with another sum", good[:30] + b"\1" + good[31:], "damaged")
     tried("something else", b"\x7fELF" + good[4:], "no plan")
     tried("that others may write to", good, "others", mode=0o666)

@@ -216,7 +216,7 @@ def refusals(shop):
     unclear = program(shop, "unclear", UNCLEAR)
     ran = shared(shop, "--share=second", unclear)
     test("not started: what cannot be proved", ran.returncode == 125 and ran.stdout == ""
-         and "refused" in ran.stderr, show(ran))
+         and "refused" in ran.stderr and "--share-page" in ran.stderr, show(ran))
     plain = shop.program("plain", SOURCE, "-O2", "-Wl,--build-id=none")
     refused("without a build-id", "build-id", ran=shared(shop, "--share=hits", plain))
 

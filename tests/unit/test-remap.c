@@ -380,6 +380,46 @@ static int play_first_keeps_state(void)
 	return CHILD_GOOD;
 }
 
+/* Ranges without an object: any number, of pages beside one another, too. */
+static unsigned take_ranges(struct range *ret)
+{
+	static const unsigned pages[] = { PAGE_SHARED, PAGE_SHARED + 1, PAGE_BEHIND };
+
+	for (unsigned i = 0; i < FONDUE_COUNT(pages); i++)
+		ret[i] = (struct range){ .start = (uintptr_t)at(pages[i]),
+			.stop = (uintptr_t)at(pages[i] + 1),
+			.file_end = (uintptr_t)at(pages[i] + 1) };
+	return FONDUE_COUNT(pages);
+}
+
+static int play_ranges(void)
+{
+	struct range ranges[3];
+	unsigned count = take_ranges(ranges);
+	unsigned long before = mapped();
+	struct refusal refusal;
+
+	must(remap_ranges(ranges, count, page_size(), &refusal));
+	must(!refusal.reason && mapped() == before);
+	must(object_is_whole(&object, -1));
+	must(!strcmp(object_sharing(&object), "ppsspppspppp"));
+	return CHILD_GOOD;
+}
+
+static int play_last_range_not_moved(void)
+{
+	struct range ranges[3];
+	unsigned count = take_ranges(ranges);
+	unsigned long before = mapped();
+	struct refusal refusal;
+
+	kernel_refuse_where(SYS_mremap, 4, ranges[2].start, EPERM);
+	must(!remap_ranges(ranges, count, page_size(), &refusal));
+	must(refusal.reason == REASON_DENIED && refusal.value == EPERM);
+	must(is_private() && object_is_whole(&object, -1) && mapped() == before);
+	return CHILD_GOOD;
+}
+
 /* Before mremap() fails, it may have unmapped its target already. */
 static void unmap_target(const long *args)
 {
@@ -493,6 +533,7 @@ int main(void)
 	test_play("parent and child share both ways, neighbours stay private", play_both_ways);
 	test_play("grandchildren share", play_grandchildren);
 	test_play("one range alone", play_one_range);
+	test_play("ranges without an object", play_ranges);
 	test_play("no range: no system call", play_nothing);
 	test_play("one mmap and one mremap a range, and nothing left over", play_costs);
 	test_play("a range of several mappings", play_split);
@@ -512,6 +553,8 @@ int main(void)
 	test_play("the second range's pages cannot be made: untouched", play_second_not_made);
 	test_play("the second range cannot be moved: the first is private again",
 		play_second_not_moved);
+	test_play("the last of several cannot be moved: all are private again",
+		play_last_range_not_moved);
 	test_play_natively("and its pages have what was asked of them", play_first_keeps_state);
 	test_play("mremap fails after unmapping: contents are back", play_half_moved);
 	test_play("the same of the second range", play_second_half_moved);
