@@ -17,6 +17,7 @@
 #include "memory.h"
 #include "plan-calls.h"
 #include "plan-landing.h"
+#include "plan-nodes.h"
 #include "plan-run.h"
 #include "plan-step.h"
 #include "plan-uses.h"
@@ -25,35 +26,12 @@
 #define STEPS_MAX    40000000 /* in all: some seconds */
 #define STEPS_OF_ONE 400000
 #define TABLE_MAX    4096
-#define BUCKETS	     256
 #define VISITS_MAX   200000
-
-struct node {
-	uint64_t at;
-	struct state state;
-	struct node *next;
-	bool is_queued;
-};
-
-struct outcome {
-	bool returns;
-	struct value value;
-};
-
-struct visit {
-	uint64_t entry;
-	struct value arguments[ARGUMENTS];
-	struct outcome outcome;
-	bool is_busy, is_recorded;
-	struct visit *next;
-};
 
 /* One function with one set of arguments. */
 struct run {
 	struct flow *flow;
-	struct node *nodes[BUCKETS];
-	struct node **queue;
-	size_t queued, node_count;
+	struct nodes nodes;
 	unsigned depth;
 	int64_t steps_left;
 	int64_t escaped;
@@ -69,45 +47,12 @@ static uint8_t *head_at(const struct flow *flow, uint64_t at)
 	return &flow->heads[at - flow->places->bytes->code.start];
 }
 
-static struct node *find_node(const struct run *run, uint64_t at)
-{
-	struct node *node = run->nodes[at * 2654435761u >> 7 & (BUCKETS - 1)];
-
-	while (node && node->at != at)
-		node = node->next;
-	return node;
-}
-
-static void enqueue(struct run *run, struct node *node)
-{
-	if (node->is_queued)
-		return;
-	node->is_queued = true;
-	run->queue = memory_grow(run->queue, run->queued, sizeof(struct node *));
-	run->queue[run->queued++] = node;
-}
-
 static void reach(struct run *run, uint64_t at, const struct state *state)
 {
-	struct node *node, **bucket;
-
 	if (run->is_final || !places_length(run->flow->places, at))
 		return;
-	node = find_node(run, at);
-	if (node) {
-		if (state_join(&node->state, state))
-			enqueue(run, node);
-		return;
-	}
-	node = memory_get(sizeof(*node));
-	node->at = at;
-	node->state = *state;
-	bucket = &run->nodes[at * 2654435761u >> 7 & (BUCKETS - 1)];
-	node->next = *bucket;
-	*bucket = node;
-	run->node_count++;
+	nodes_reach(&run->nodes, at, state);
 	*head_at(run->flow, at) = 1;
-	enqueue(run, node);
 }
 
 static void returns(struct run *run, struct value value)
@@ -343,7 +288,7 @@ static void go_straight(struct run *run, const struct node *node)
 		unsigned len = places_length(places, at);
 
 		if (!is_first && len && *head_at(run->flow, at) &&
-			(!run->is_final || find_node(run, at))) {
+			(!run->is_final || nodes_find(&run->nodes, at))) {
 			reach(run, at, &state);
 			return;
 		}
@@ -385,12 +330,10 @@ static void go_straight(struct run *run, const struct node *node)
 
 static void drain(struct run *run)
 {
-	while (run->queued) {
-		struct node *node = run->queue[--run->queued];
+	struct node *node;
 
-		node->is_queued = false;
+	while ((node = nodes_next(&run->nodes)))
 		go_straight(run, node);
-	}
 }
 
 /* Once more over what was found; nested calls note theirs on the way. */
@@ -400,21 +343,11 @@ static void record(struct run *run)
 
 	run->is_final = true;
 	uses_record(true);
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct node *node = run->nodes[i]; node; node = node->next)
+	for (unsigned i = 0; i < NODES_BUCKETS; i++)
+		for (struct node *node = run->nodes.buckets[i]; node; node = node->next)
 			go_straight(run, node);
 	uses_record(was);
 	run->is_final = false;
-}
-
-static void end_run(struct run *run)
-{
-	for (unsigned i = 0; i < BUCKETS; i++)
-		for (struct node *node = run->nodes[i], *next; node; node = next) {
-			next = node->next;
-			free(node);
-		}
-	free(run->queue);
 }
 
 static struct run new_run(struct flow *flow, unsigned depth)
@@ -435,35 +368,6 @@ static void start(struct run *run, uint64_t at, const struct value *arguments)
 	drain(run);
 }
 
-static struct visit *find_visit(
-	struct flow *flow, uint64_t entry, const struct value *arguments)
-{
-	struct visit **bucket = &flow->visits[entry * 2654435761u >> 4 & (VISIT_BUCKETS - 1)];
-
-	for (struct visit *visit = *bucket; visit; visit = visit->next) {
-		bool is_same = visit->entry == entry;
-
-		for (unsigned i = 0; is_same && i < ARGUMENTS; i++)
-			is_same = value_is_same(visit->arguments[i], arguments[i]);
-		if (is_same)
-			return visit;
-	}
-	return NULL;
-}
-
-static struct visit *new_visit(struct flow *flow, uint64_t entry, const struct value *arguments)
-{
-	struct visit **bucket = &flow->visits[entry * 2654435761u >> 4 & (VISIT_BUCKETS - 1)];
-	struct visit *visit = memory_get(sizeof(*visit));
-
-	visit->entry = entry;
-	memcpy(visit->arguments, arguments, sizeof(visit->arguments));
-	visit->next = *bucket;
-	*bucket = visit;
-	flow->visit_count++;
-	return visit;
-}
-
 static struct outcome not_gone_through(const struct value *arguments)
 {
 	for (unsigned i = 0; i < ARGUMENTS; i++)
@@ -474,7 +378,7 @@ static struct outcome not_gone_through(const struct value *arguments)
 static struct outcome go_through(
 	struct flow *flow, uint64_t entry, const struct value *arguments, unsigned depth)
 {
-	struct visit *visit = find_visit(flow, entry, arguments);
+	struct visit *visit = visits_find(&flow->visits, entry, arguments);
 	bool is_recorded = uses_are_recorded();
 	struct run run;
 
@@ -482,10 +386,10 @@ static struct outcome go_through(
 		return not_gone_through(arguments);
 	if (visit && (visit->is_recorded || !is_recorded))
 		return visit->outcome;
-	if (depth > DEPTH_MAX || flow->visit_count > VISITS_MAX || flow->steps_left < 0)
+	if (depth > DEPTH_MAX || flow->visits.count > VISITS_MAX || flow->steps_left < 0)
 		return not_gone_through(arguments);
 	if (!visit)
-		visit = new_visit(flow, entry, arguments);
+		visit = visits_add(&flow->visits, entry, arguments);
 	visit->is_busy = true;
 	run = new_run(flow, depth);
 	uses_record(false);
@@ -499,7 +403,7 @@ static struct outcome go_through(
 	if (run.steps_left < 0)
 		visit->outcome = not_gone_through(arguments);
 	visit->is_busy = false;
-	end_run(&run);
+	nodes_free(&run.nodes);
 	return visit->outcome;
 }
 
@@ -522,7 +426,7 @@ void run_function(struct flow *flow, uint64_t entry, size_t first, size_t end)
 		start(&run, root->at, NULL);
 		record(&run);
 	}
-	end_run(&run);
+	nodes_free(&run.nodes);
 }
 
 static void mark_heads(struct flow *flow)

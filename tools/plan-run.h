@@ -4,18 +4,12 @@
  */
 #pragma once
 
-#include "plan-roots.h"
-#include "plan-value.h"
-
-struct visit;
-
-#define VISIT_BUCKETS 65536
+#include "plan-visits.h"
 
 struct flow {
 	struct places *places;
 	int64_t steps_left; /* for all of it */
-	struct visit *visits[VISIT_BUCKETS]; /* functions with the same arguments, once */
-	size_t visit_count;
+	struct visits visits;
 	uint8_t *heads; /* a byte for each of the code: paths meet there */
 };
 
