@@ -27,7 +27,7 @@ struct place {
 	const char *file;     /* or NULL */
 	int line;
 	uint64_t size; /* of its type; 0: not known */
-	Dwarf_Die die; /* that describes it */
+	Dwarf_Die die; /* good as long as the debuginfo */
 };
 
 /*

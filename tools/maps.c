@@ -30,6 +30,7 @@ static bool parse(const char *line, struct mapping *mapping)
 		strlen(rights) != 4 || !path)
 		return false;
 	mapping->device = makedev(major, minor);
+	mapping->is_writable = rights[1] == 'w';
 	mapping->is_executable = rights[2] == 'x';
 	mapping->is_shared = rights[3] == 's';
 	mapping->path = memory_copy(line + path);

@@ -16,6 +16,7 @@ struct mapping {
 	uint64_t device; /* as makedev(3) has it */
 	uint64_t inode;	 /* 0: nothing but memory, the process's own */
 	bool is_shared;
+	bool is_writable;
 	bool is_executable;
 	char *path; /* "" when there is none */
 };

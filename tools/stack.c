@@ -9,10 +9,15 @@
  *
  * One that waits for a lock may run, since it spins before it sleeps. But it has left in its
  * slot where it asked for the lock, and there it will be until it has it; so its stack is
- * copied from there on, and what is above it is the runtime's.
+ * copied from there on, and what is above it is the runtime's. And one that is traced by us is
+ * stopped already.
  */
+#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
 
 #include "../preload/backtrace.h"
 #include "code.h"
@@ -86,6 +91,49 @@ struct stack *stack_take_of_wait(pid_t pid, pid_t tid, const struct fondue_site 
 	if (stack)
 		stack->is_of_wait = true;
 	return stack;
+}
+
+/* A tracer is told all registers, and so finds every caller. */
+static bool read_registers(pid_t tid, struct registers *ret)
+{
+	struct user_regs_struct all = { 0 };
+	struct iovec io = { .iov_base = &all, .iov_len = sizeof(all) };
+
+	if (ptrace(PTRACE_GETREGSET, tid, NT_PRSTATUS, &io) != 0)
+		return false;
+#if defined(__x86_64__)
+	const uintptr_t in_order[] = { all.rax, all.rdx, all.rcx, all.rbx, all.rsi, all.rdi,
+		all.rbp, all.rsp, all.r8, all.r9, all.r10, all.r11, all.r12, all.r13, all.r14,
+		all.r15, all.rip };
+
+	for (unsigned i = 0; i < sizeof(in_order) / sizeof(in_order[0]); i++)
+		register_set(ret, i, in_order[i]);
+	return true;
+#elif defined(__aarch64__)
+	for (unsigned i = 0; i <= REGISTER_LR; i++)
+		register_set(ret, i, all.regs[i]);
+	register_set(ret, REGISTER_SP, all.sp);
+	register_set(ret, REGISTER_PC, all.pc);
+	return true;
+#else
+	return false;
+#endif
+}
+
+struct stack *stack_take_traced(pid_t pid, pid_t tid)
+{
+	struct snapshot snapshot = { .pid = pid, .tid = tid };
+	uintptr_t from;
+	long got;
+
+	if (!read_registers(tid, &snapshot.registers))
+		return NULL;
+	from = snapshot.registers.at[REGISTER_SP] - STACK_RED_ZONE;
+	got = target_copy(tid, from, bytes, sizeof(bytes));
+	if (got > 0)
+		snapshot.windows[0] =
+			(struct window){ .from = from, .size = (size_t)got, .bytes = bytes };
+	return unwind(&snapshot);
 }
 
 bool stack_is_of_wait(const struct stack *stack)

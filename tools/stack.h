@@ -37,6 +37,9 @@ void stack_free(struct stack *stack);
  * see. Return: NULL: it cannot be had.
  */
 struct stack *stack_take_of_wait(pid_t pid, pid_t tid, const struct fondue_site *site);
+/* Of a thread that this one traces, and that is stopped. Return: NULL: it cannot be had. */
+struct stack *stack_take_traced(pid_t pid, pid_t tid);
+
 bool stack_is_of_wait(const struct stack *stack);
 
 unsigned stack_count(const struct stack *stack);

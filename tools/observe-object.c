@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * observe-object.c - files that are mapped, and what the program headers say of them
+ *
+ * Variables are where the loader maps a file for writing. Some objects are left out as a
+ * whole: libc and the loader, and what belongs to them or to a sanitizer. Their variables
+ * change in every child (malloc, stdio), and sharing them would break the process.
+ *
+ * A file is opened through /proc/PID/root, for the process may have another root than we;
+ * one that has been deleted, by what the kernel has mapped. What is opened stays open: the
+ * names and types in it are asked for until the end.
+ */
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "observe-object.h"
+#include "say.h"
+#include "source.h"
+
+/* More loaded segments than any linker makes; the file may be damaged. */
+#define LOADS_MAX 64
+
+static const char *const left_out[] = { "libc.so*", "libc-*", "ld-*", "ld.so*",
+	"libpthread[.-]*", "libm[.-]*", "libdl[.-]*", "librt[.-]*", "libresolv[.-]*",
+	"libnss_*", "libgcc_s*", "libasan*", "libtsan*", "libubsan*", "liblsan*",
+	"libfondue*" };
+
+static struct observed **objects;
+static size_t object_count;
+
+static bool is_left_out(const char *path)
+{
+	const char *name = say_base_name(path);
+
+	for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
+		if (!fnmatch(left_out[i], name, 0))
+			return true;
+	return false;
+}
+
+static uint64_t down(uint64_t address)
+{
+	return address & -(uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static uint64_t up(uint64_t address)
+{
+	return down(address + (uint64_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+static void add_load(struct observed *observed, const GElf_Phdr *p)
+{
+	if (observed->load_count == LOADS_MAX || p->p_vaddr + p->p_memsz < p->p_vaddr)
+		return;
+	observed->loads = memory_grow(
+		observed->loads, observed->load_count, sizeof(*observed->loads));
+	observed->loads[observed->load_count++] = (struct load){
+		.start = p->p_vaddr,
+		.end = p->p_vaddr + p->p_memsz,
+		.offset = p->p_offset,
+		.file_end = p->p_vaddr + p->p_filesz,
+		.is_writable = p->p_flags & PF_W,
+	};
+	if (observed->load_count == 1)
+		observed->start = down(p->p_vaddr);
+	if (up(p->p_vaddr + p->p_memsz) > observed->end)
+		observed->end = up(p->p_vaddr + p->p_memsz);
+}
+
+/* Three words of the loader's own, then one for each function that is bound when called. */
+static void find_got(struct observed *observed)
+{
+	const struct object *object = &observed->object;
+	uint64_t entry = object_dynamic_value(object, DT_PLTREL) == DT_REL ?
+				 2 * object->image.word :
+				 3 * object->image.word;
+
+	observed->got = object_dynamic_value(object, DT_PLTGOT);
+	observed->got_end = observed->got +
+		(3 + object_dynamic_value(object, DT_PLTRELSZ) / entry) * object->image.word;
+}
+
+static void read_loads(struct observed *observed)
+{
+	GElf_Phdr p;
+
+	for (size_t i = 0; i < observed->object.segment_count; i++)
+		if (gelf_getphdr(observed->object.elf, (int)i, &p) && p.p_type == PT_LOAD)
+			add_load(observed, &p);
+	observed->is_good = observed->load_count && object_is_native(&observed->object);
+	if (observed->is_good)
+		find_got(observed);
+}
+
+/* The kernel says so behind the path. */
+static bool is_deleted(const char *path)
+{
+	size_t length = strlen(path);
+	static const char mark[] = " (deleted)";
+
+	return length >= sizeof(mark) && !strcmp(path + length - (sizeof(mark) - 1), mark);
+}
+
+static bool open_it(struct observed *observed, const struct mapping *mapping, pid_t tid)
+{
+	char *path = is_deleted(mapping->path) ?
+			     memory_format("/proc/%d/map_files/%lx-%lx", tid,
+				     (unsigned long)mapping->start,
+				     (unsigned long)mapping->end) :
+			     memory_format("/proc/%d/root%s", tid, mapping->path);
+	char *program;
+
+	/* the path in an object is kept by libdwfl, too, and must not end with the process */
+	if (!object_open(&observed->object, path)) {
+		observed->object.path = observed->path;
+		free(path);
+		return true;
+	}
+	free(path);
+	program = memory_format("/proc/%d/exe", tid);
+	path = realpath(program, NULL);
+	free(program);
+	if (path && !strcmp(path, observed->path) &&
+		!object_open(&observed->object, observed->path)) {
+		free(path);
+		return true;
+	}
+	free(path);
+	return false;
+}
+
+static struct observed *make(const struct mapping *mapping, pid_t tid)
+{
+	struct observed *observed = memory_get(sizeof(*observed));
+
+	observed->device = mapping->device;
+	observed->inode = mapping->inode;
+	observed->path = memory_copy(mapping->path);
+	observed->seen = SEEN_NOBODY;
+	observed->is_left_out = is_left_out(observed->path);
+	if (open_it(observed, mapping, tid))
+		read_loads(observed);
+	return observed;
+}
+
+struct observed *observed_get(const struct mapping *mapping, pid_t tid)
+{
+	if (!mapping->inode || mapping->is_shared || mapping->path[0] != '/')
+		return NULL;
+	for (size_t i = 0; i < object_count; i++)
+		if (objects[i]->inode == mapping->inode &&
+			objects[i]->device == mapping->device)
+			return objects[i];
+	objects = memory_grow(objects, object_count, sizeof(struct observed *));
+	objects[object_count] = make(mapping, tid);
+	return objects[object_count++];
+}
+
+const struct debuginfo *observed_debuginfo(struct observed *observed)
+{
+	if (!observed->has_debuginfo)
+		debuginfo_open(&observed->debuginfo, &observed->object);
+	observed->has_debuginfo = true;
+	return &observed->debuginfo;
+}
+
+static const char *symbol_of(struct observed *observed, uint64_t address)
+{
+	const struct symbol *symbol;
+
+	if (!observed->naming) {
+		observed->naming = memory_get(sizeof(*observed->naming));
+		naming_open(observed->naming, observed_debuginfo(observed));
+	}
+	symbol = naming_find(observed->naming, NAMING_CODE, address);
+	return symbol ? symbol->name : NULL;
+}
+
+char *observed_code(struct observed *observed, uint64_t address)
+{
+	const char *function = NULL;
+	struct spots spots;
+
+	source_find(observed_debuginfo(observed), address, &spots);
+	if (spots.count)
+		function = spots.list[0].function;
+	if (!function)
+		function = symbol_of(observed, address);
+	if (spots.count && spots.list[0].file)
+		return memory_format("%s (%s:%u)", function ? function : "?",
+			say_base_name(spots.list[0].file), spots.list[0].line);
+	if (function)
+		return memory_format("%s (%s)", function, say_base_name(observed->path));
+	return memory_format(
+		"%s+0x%lx", say_base_name(observed->path), (unsigned long)address);
+}
+
+static const struct load *load_at(const struct observed *observed, uint64_t address)
+{
+	for (unsigned i = 0; i < observed->load_count; i++)
+		if (down(observed->loads[i].start) <= address &&
+			address < up(observed->loads[i].end) && observed->loads[i].is_writable)
+			return &observed->loads[i];
+	return NULL;
+}
+
+void observed_original(
+	const struct observed *observed, uint64_t address, void *ret, size_t size)
+{
+	const struct load *load = load_at(observed, address);
+	uint64_t offset;
+
+	memset(ret, 0, size);
+	if (!load || address >= load->file_end)
+		return;
+	offset = load->offset + (address - load->start);
+	/* the whole page is mapped, whatever else of the file is in it */
+	if (pread(observed->object.fd, ret, size, (off_t)offset) < 0)
+		memset(ret, 0, size);
+}
+
+static bool names(Elf *elf, const GElf_Shdr *header, Elf_Scn *section, const char *library)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	const char *name;
+	GElf_Dyn entry;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &entry); i++) {
+		name = entry.d_tag == DT_NEEDED ?
+			       elf_strptr(elf, header->sh_link, entry.d_un.d_val) :
+			       NULL;
+		if (name && !strcmp(say_base_name(name), library))
+			return true;
+	}
+	return false;
+}
+
+static bool needs(const struct observed *observed, const char *library)
+{
+	Elf *elf = observed->object.elf;
+	GElf_Shdr header;
+
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));)
+		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC)
+			return names(elf, &header, section, library);
+	return false;
+}
+
+/* By what it is called in the dynamic sections of the others. */
+static const char *library_name(const struct observed *observed)
+{
+	Elf *elf = observed->object.elf;
+	GElf_Shdr header;
+	GElf_Dyn entry;
+
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+		Elf_Data *data;
+
+		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNAMIC)
+			continue;
+		data = elf_getdata(section, NULL);
+		for (int i = 0; data && gelf_getdyn(data, i, &entry); i++)
+			if (entry.d_tag == DT_SONAME)
+				return elf_strptr(elf, header.sh_link, entry.d_un.d_val);
+	}
+	return say_base_name(observed->path);
+}
+
+/* Needed by one that is needed, and so on up to the program. */
+static bool is_needed(const struct observed *observed, unsigned depth)
+{
+	const char *name = library_name(observed);
+
+	for (size_t i = 0; name && i < object_count; i++) {
+		if (objects[i] == observed || !objects[i]->is_good || !needs(objects[i], name))
+			continue;
+		if (objects[i]->object.interpreter && !strstr(objects[i]->path, "/libc.so"))
+			return true;
+		/* as long as a chain of libraries that need one another may be */
+		if (depth < 16 && is_needed(objects[i], depth + 1))
+			return true;
+	}
+	return false;
+}
+
+static enum seen_kind kind_of(const struct observed *observed, const char *program)
+{
+	if (!strcmp(observed->path, program))
+		return SEEN_PROGRAM;
+	return is_needed(observed, 0) ? SEEN_NEEDED : SEEN_PLUGIN;
+}
+
+size_t observed_enter(struct observed *observed, struct seen *seen, const char *program)
+{
+	if (observed->seen != SEEN_NOBODY)
+		return observed->seen;
+	seen->objects = memory_grow(seen->objects, seen->object_count, sizeof(*seen->objects));
+	seen->objects[seen->object_count] = (struct seen_object){
+		.path = observed->path,
+		.kind = kind_of(observed, program),
+	};
+	observed->seen = seen->object_count++;
+	return observed->seen;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * observe-picture.c - only pages that the process has written itself are copied
+ *
+ * A variable takes memory when it is first written; until then its page is that of the
+ * file, or all zero. /proc/PID/pagemap tells the pages that are the process's own from the
+ * others, so that a table of 64 MiB of which nothing is used costs nothing. All the others
+ * need no copy, for the file says what is in them.
+ *
+ * The pages of all areas are read by few calls into one buffer, one behind the other.
+ * Memory that is new costs more than the copy, so buffers are kept for the next picture.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "memory.h"
+#include "observe-picture.h"
+
+/* See Documentation/admin-guide/mm/pagemap.rst. */
+#define PAGE_PRESENT   (UINT64_C(1) << 63)
+#define PAGE_SWAPPED   (UINT64_C(1) << 62)
+#define PAGE_OF_A_FILE (UINT64_C(1) << 61)
+
+/* A picture for each child that lives is in use; two more are enough for what comes and goes. */
+#define KEPT_MAX 2
+
+#define NO_SLOT UINT32_MAX
+
+struct picture {
+	struct space space;
+	uint32_t **slots; /* of each area: where in the buffer its pages are */
+	unsigned char *bytes;
+	size_t count, capacity; /* pages */
+	struct picture *next;	/* that is kept */
+};
+
+static struct picture *kept;
+static unsigned kept_count;
+
+static size_t page_size(void)
+{
+	static size_t size;
+
+	if (!size)
+		size = (size_t)sysconf(_SC_PAGESIZE);
+	return size;
+}
+
+static size_t pages_of(const struct area *area)
+{
+	return (area->end - area->start) / page_size();
+}
+
+static struct picture *get_picture(void)
+{
+	struct picture *picture = kept;
+
+	if (!picture)
+		return memory_get(sizeof(*picture));
+	kept = picture->next;
+	kept_count--;
+	picture->count = 0;
+	return picture;
+}
+
+static void free_slots(struct picture *picture)
+{
+	for (size_t i = 0; i < picture->space.area_count; i++)
+		free(picture->slots[i]);
+	free(picture->slots);
+	picture->slots = NULL;
+}
+
+void picture_free(struct picture *picture)
+{
+	if (!picture)
+		return;
+	free_slots(picture);
+	space_free(&picture->space);
+	if (kept_count == KEPT_MAX) {
+		free(picture->bytes);
+		free(picture);
+		return;
+	}
+	picture->next = kept;
+	kept = picture;
+	kept_count++;
+}
+
+static bool is_own(uint64_t entry)
+{
+	return entry & (PAGE_PRESENT | PAGE_SWAPPED) && !(entry & PAGE_OF_A_FILE);
+}
+
+/* Where the kernel does not tell, every page is read. */
+static void find_pages(struct picture *picture, size_t number, int pagemap)
+{
+	const struct area *area = &picture->space.areas[number];
+	static uint64_t *entries;
+	static size_t room;
+	size_t count = pages_of(area), size = count * sizeof(*entries);
+	uint32_t *slots = memory_get(count * sizeof(*slots));
+	bool is_told;
+
+	if (count > room) {
+		free(entries);
+		entries = memory_get(size);
+		room = count;
+	}
+	is_told = pagemap >= 0 &&
+		  pread(pagemap, entries, size,
+			  (off_t)(area->start / page_size() * sizeof(*entries))) ==
+			  (ssize_t)size;
+	for (size_t i = 0; i < count; i++)
+		slots[i] = !is_told || is_own(entries[i]) ? (uint32_t)picture->count++ : NO_SLOT;
+	picture->slots[number] = slots;
+}
+
+static void make_room(struct picture *picture)
+{
+	if (picture->count <= picture->capacity)
+		return;
+	free(picture->bytes);
+	/* a quarter more: the next picture is often a little larger */
+	picture->capacity = picture->count + picture->count / 4;
+	picture->bytes = memory_get(picture->capacity * page_size());
+}
+
+struct reading {
+	pid_t tid;
+	unsigned char *to;
+	struct iovec list[IOV_MAX];
+	unsigned count;
+	size_t size;
+};
+
+static bool flush(struct reading *reading)
+{
+	struct iovec local = { .iov_base = reading->to, .iov_len = reading->size };
+	bool good = !reading->count || process_vm_readv(reading->tid, &local, 1, reading->list,
+					       reading->count, 0) == (ssize_t)reading->size;
+
+	reading->to += reading->size;
+	reading->count = 0;
+	reading->size = 0;
+	return good;
+}
+
+static bool add_page(struct reading *reading, uint64_t address)
+{
+	struct iovec *last = reading->count ? &reading->list[reading->count - 1] : NULL;
+
+	reading->size += page_size();
+	if (last && (uintptr_t)last->iov_base + last->iov_len == address) {
+		last->iov_len += page_size();
+		return true;
+	}
+	if (reading->count == IOV_MAX) {
+		reading->size -= page_size();
+		if (!flush(reading))
+			return false;
+		reading->size = page_size();
+	}
+	reading->list[reading->count++] = (struct iovec){
+		.iov_base = (void *)(uintptr_t)address, .iov_len = page_size()
+	};
+	return true;
+}
+
+static bool read_pages(struct picture *picture, pid_t tid)
+{
+	struct reading reading = { .tid = tid, .to = picture->bytes };
+
+	for (size_t i = 0; i < picture->space.area_count; i++) {
+		const struct area *area = &picture->space.areas[i];
+
+		for (size_t page = 0; page < pages_of(area); page++)
+			if (picture->slots[i][page] != NO_SLOT &&
+				!add_page(&reading, area->start + page * page_size()))
+				return false;
+	}
+	return flush(&reading);
+}
+
+struct picture *picture_take(pid_t tid)
+{
+	struct picture *picture = get_picture();
+	char path[64];
+	int pagemap;
+
+	picture->space = (struct space){ 0 };
+	if (!space_read(&picture->space, tid)) {
+		picture_free(picture);
+		return NULL;
+	}
+	picture->slots = memory_get(picture->space.area_count * sizeof(*picture->slots));
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", tid);
+	pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < picture->space.area_count; i++)
+		find_pages(picture, i, pagemap);
+	if (pagemap >= 0)
+		close(pagemap);
+	make_room(picture);
+	if (read_pages(picture, tid))
+		return picture;
+	picture_free(picture);
+	return NULL;
+}
+
+const struct space *picture_space(const struct picture *picture)
+{
+	return &picture->space;
+}
+
+size_t picture_size(const struct picture *picture)
+{
+	return picture->count * page_size();
+}
+
+const unsigned char *picture_page(const struct picture *picture, size_t number, uint64_t address)
+{
+	const struct area *area = &picture->space.areas[number];
+	uint32_t slot = picture->slots[number][(address - area->start) / page_size()];
+
+	return slot == NO_SLOT ? NULL : picture->bytes + slot * page_size();
+}
+
+/* From within one page. */
+static void copy_part(const struct picture *picture, size_t number, uint64_t address,
+	unsigned char *ret, size_t size)
+{
+	const struct area *area = &picture->space.areas[number];
+	const unsigned char *page = picture_page(picture, number, address);
+
+	if (page)
+		memcpy(ret, page + address % page_size(), size);
+	else
+		observed_original(area->object, address - area->bias, ret, size);
+}
+
+void picture_copy(const struct picture *picture, size_t number, uint64_t address, void *ret,
+	size_t size)
+{
+	const struct area *area = &picture->space.areas[number];
+	unsigned char *to = ret;
+
+	memset(ret, 0, size);
+	while (size && address < area->end) {
+		size_t part = page_size() - address % page_size();
+
+		if (part > size)
+			part = size;
+		copy_part(picture, number, address, to, part);
+		address += part;
+		to += part;
+		size -= part;
+	}
+}

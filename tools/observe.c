@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * observe.c - the loop: what the kernel reports of a traced family, and who is let go on
+ *
+ * The family is traced, and nothing is put into it: no library, no descriptor, no mapping.
+ * The kernel stops a thread at its birth, at its end, in exec and when a signal is about to
+ * be delivered, and tells us. Each report is handled at once (`observe-look`,
+ * `observe-signal`, `observe-watch`), and the thread goes on as if nothing had been.
+ *
+ * Reports come in any order: a child may stop before its parent's fork is told. So it is
+ * the child's stop that counts, and of the parent's nothing is needed. A thread in a group
+ * stop (SIGSTOP, job control) is not continued but listened to, so that it stays stopped
+ * until somebody sends SIGCONT; its parent sees it stop as ever.
+ *
+ * What a tracer cannot hide: an ignored signal wakes those who wait in epoll_wait(2) and
+ * its like, and a program that traces others itself (ptrace(2)) fails to.
+ */
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "memory.h"
+#include "observe-look.h"
+#include "observe-signal.h"
+#include "observe-watch.h"
+
+static void go_on(const struct tracee *tracee, int signal)
+{
+	/* one that has just been killed is gone, which will be reported */
+	ptrace(PTRACE_CONT, tracee->tid, 0, signal);
+}
+
+static struct tracee *arrive(struct observation *observation, pid_t tid)
+{
+	bool is_new;
+	struct tracee *tracee = kin_add(observation, tid, &is_new);
+
+	if (is_new)
+		look_at_birth(observation, tracee->member);
+	if (is_new && tracee->member->birth)
+		watch_parent(observation, tracee->member);
+	return tracee;
+}
+
+static void note_exec(struct observation *observation, struct tracee *tracee)
+{
+	struct member *member = tracee->member;
+
+	kin_leave_alone(observation, tracee);
+	member->program = kin_program_path(tracee->tid);
+	member->has_executed = true;
+	member->is_over = false;
+	kin_seen(observation, member)->executed = memory_copy(member->program);
+	picture_free(member->birth);
+	member->birth = NULL;
+}
+
+static void note_end(struct observation *observation, struct tracee *tracee)
+{
+	struct member *member = tracee->member;
+
+	if (tracee->is_ending)
+		return;
+	/* the memory goes with the last thread */
+	if (member->threads == 1)
+		look_at_end(observation, member);
+	tracee->is_ending = true;
+	member->threads--;
+}
+
+static void note_event(struct observation *observation, struct tracee *tracee, int event)
+{
+	if (event == PTRACE_EVENT_EXEC)
+		note_exec(observation, tracee);
+	else if (event == PTRACE_EVENT_EXIT)
+		note_end(observation, tracee);
+	go_on(tracee, 0);
+}
+
+static void note_group_stop(const struct tracee *tracee, int signal)
+{
+	if (signal == SIGTRAP)
+		go_on(tracee, 0); /* its birth, or the end of a group stop */
+	else
+		ptrace(PTRACE_LISTEN, tracee->tid, 0, 0);
+}
+
+static void note_signal(struct observation *observation, struct tracee *tracee, int signal)
+{
+	if (signal == SIGTRAP && watch_fired(observation, tracee)) {
+		go_on(tracee, 0);
+		return;
+	}
+	signal_arrives(observation, tracee, signal);
+	go_on(tracee, signal);
+}
+
+static void note_stop(struct observation *observation, struct tracee *tracee, int status)
+{
+	int event = status >> 16, signal = WSTOPSIG(status);
+
+	watch_arm(observation, tracee);
+	if (event == PTRACE_EVENT_STOP)
+		note_group_stop(tracee, signal);
+	else if (event)
+		note_event(observation, tracee, event);
+	else
+		note_signal(observation, tracee, signal);
+}
+
+static void note_gone(struct observation *observation, struct tracee *tracee, int status)
+{
+	struct member *member = tracee->member;
+	struct seen_process *process = kin_seen(observation, member);
+
+	if (tracee->tid == member->pid) {
+		process->is_killed = WIFSIGNALED(status);
+		process->status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+		if (!process->end_us)
+			process->end_us = kin_now(observation);
+	}
+	kin_remove(observation, tracee);
+}
+
+static void note(struct observation *observation, pid_t tid, int status)
+{
+	struct tracee *tracee = kin_tracee(observation, tid);
+
+	if (WIFSTOPPED(status)) {
+		if (!tracee)
+			tracee = arrive(observation, tid);
+		note_stop(observation, tracee, status);
+	} else if (tracee) {
+		note_gone(observation, tracee, status);
+	}
+}
+
+static void loop(struct observation *observation)
+{
+	while (observation->tracees) {
+		int status;
+		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
+
+		if (tid < 0)
+			break;
+		if (tid > 0)
+			note(observation, tid, status);
+		if (kin_now(observation) >= observation->due_us) {
+			look_around(observation);
+			signal_go_on(observation);
+		}
+		if (tid == 0)
+			signal_wait(observation, observation->due_us);
+	}
+}
+
+static void begin(struct observation *observation, pid_t pid)
+{
+	struct seen *seen = observation->seen;
+	struct timespec now;
+	bool is_new;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	seen->start_monotonic_s = (uint64_t)now.tv_sec;
+	seen->start_time_s = (uint64_t)time(NULL);
+	observation->start_us = kin_now(observation);
+	kin_add(observation, pid, &is_new)->member->program = kin_program_path(pid);
+	go_on(observation->tracees, 0);
+}
+
+static void finish(struct observation *observation)
+{
+	struct seen *seen = observation->seen;
+	const struct seen_process *program = &seen->processes[0];
+
+	seen->end_us = kin_now(observation);
+	seen->status = program->is_killed ? 128 + program->status : program->status;
+}
+
+const char *observe(char *const *argv, const struct observe_options *options, struct seen *ret)
+{
+	struct observation observation = { .seen = ret, .options = options };
+	struct inherited inherited;
+	const char *why;
+	pid_t pid;
+
+	*ret = (struct seen){ 0 };
+	signal_begin(&inherited);
+	why = start_program(argv, &inherited, &pid);
+	if (!why) {
+		ret->program = argv[0];
+		begin(&observation, pid);
+		loop(&observation);
+		finish(&observation);
+	}
+	signal_end(&inherited);
+	return why;
+}
