@@ -8,7 +8,6 @@
  * mounted nowhere: two mappings show the same memory if device, inode and offset agree.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +16,42 @@
 #include "maps.h"
 #include "memory.h"
 
+/* A number in @base, and behind it the character @end. */
+static bool number(const char **at, int base, char end, uint64_t *ret)
+{
+	char *behind;
+
+	*ret = strtoull(*at, &behind, base);
+	if (behind == *at || *behind != end)
+		return false;
+	*at = behind + 1;
+	return true;
+}
+
+/* By hand: whoever follows a family through its forks reads it again and again. */
 static bool parse(const char *line, struct mapping *mapping)
 {
-	unsigned major, minor;
-	char rights[5];
-	int path = 0;
+	uint64_t major, minor;
 
 	*mapping = (struct mapping){ 0 };
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-		    &mapping->start, &mapping->end, rights, &mapping->offset, &major, &minor,
-		    &mapping->inode, &path) != 7 ||
-		strlen(rights) != 4 || !path)
+	if (!number(&line, 16, '-', &mapping->start) ||
+		!number(&line, 16, ' ', &mapping->end) || strcspn(line, " ") != 4)
 		return false;
-	mapping->device = makedev(major, minor);
-	mapping->is_writable = rights[1] == 'w';
-	mapping->is_executable = rights[2] == 'x';
-	mapping->is_shared = rights[3] == 's';
-	mapping->path = memory_copy(line + path);
+	mapping->is_writable = line[1] == 'w';
+	mapping->is_executable = line[2] == 'x';
+	mapping->is_shared = line[3] == 's';
+	line += 5;
+	if (!number(&line, 16, ' ', &mapping->offset) || !number(&line, 16, ':', &major) ||
+		!number(&line, 16, ' ', &minor) || !number(&line, 10, ' ', &mapping->inode))
+		return false;
+	mapping->device = makedev((unsigned)major, (unsigned)minor);
+	mapping->path = memory_copy(line + strspn(line, " "));
 	return true;
 }
 
 int maps_read(struct maps *maps, pid_t tid)
 {
+	static char buffer[32768];
 	char name[64], *line = NULL;
 	struct mapping mapping;
 	size_t size = 0;
@@ -50,6 +63,8 @@ int maps_read(struct maps *maps, pid_t tid)
 	file = fopen(name, "re");
 	if (!file)
 		return errno;
+	/* a small process fits into one read; stdio would take 1 KiB at a time */
+	setvbuf(file, buffer, _IOFBF, sizeof(buffer));
 	while ((len = getline(&line, &size, file)) > 0) {
 		if (line[len - 1] == '\n')
 			line[len - 1] = '\0';

@@ -179,6 +179,7 @@ static void remove_member(struct observation *observation, struct member *member
 		link = &(*link)->next;
 	*link = member->next;
 	picture_free(member->birth);
+	free(member->watched);
 	free(member);
 }
 

@@ -23,8 +23,7 @@ struct member {
 	unsigned samples;
 	uint64_t sampled_us, signalled_us; /* when it was last looked at so; 0: never */
 	const char *program; /* path of what it executes; see kin_program_path() */
-	unsigned hits[OBSERVE_WATCHED_MAX];
-	uint64_t values[OBSERVE_WATCHED_MAX]; /* of what is watched */
+	struct watched *watched; /* of observe-watch; NULL: not yet */
 };
 
 struct tracee {

@@ -15,7 +15,7 @@
  * What a tracer cannot hide: an ignored signal wakes those who wait in epoll_wait(2) and
  * its like, and a program that traces others itself (ptrace(2)) fails to.
  */
-#include <string.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -51,6 +51,8 @@ static void note_exec(struct observation *observation, struct tracee *tracee)
 	member->program = kin_program_path(tracee->tid);
 	member->has_executed = true;
 	member->is_over = false;
+	free(member->watched);
+	member->watched = NULL;
 	kin_seen(observation, member)->executed = memory_copy(member->program);
 	picture_free(member->birth);
 	member->birth = NULL;

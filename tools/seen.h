@@ -71,7 +71,8 @@ struct seen_word {
 	uint64_t offset; /* bytes into the variable */
 	unsigned width;	 /* bytes: 1 to 8 */
 	enum seen_encoding encoding;
-	char *member;		   /* "requests", "[3].count"; NULL: the variable is one word */
+	char *member; /* "requests", "[3].count"; NULL: the variable is one word. Without
+			 debug information "+16": the bytes from there on */
 	uint64_t before, after;	   /* little end first; as many bytes as width */
 	enum seen_class was_class; /* of before, at that time */
 	enum seen_class is_class;  /* of after */
@@ -122,6 +123,7 @@ struct seen {
 	int status;   /* of the program, as a shell tells it */
 	bool has_forked;
 	bool has_dirty_heap; /* some child changed memory from malloc */
+	bool has_watched;    /* debug registers could be set, if that was wanted */
 	struct seen_object *objects;
 	size_t object_count;
 	struct seen_variable *variables;
