@@ -180,6 +180,9 @@ static void put_word(struct halves *halves, char **words, const char *word, Dwar
 {
 	char *longer;
 
+	/* what qualifies an array is told of its elements, too */
+	if (dwarf_tag(of) == DW_TAG_array_type)
+		return;
 	if (dwarf_tag(of) == DW_TAG_pointer_type) {
 		longer = memory_format("%s%s", word, halves->left);
 		free(halves->left);

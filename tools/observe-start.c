@@ -92,17 +92,18 @@ static const char *give_up(pid_t pid, const char *why)
 	return why;
 }
 
-/* A container may allow ptrace(2) and not this. */
+/* A container may allow ptrace(2) and not this. Some pages nobody can read, as [vvar]. */
 static bool is_readable(pid_t pid)
 {
 	struct process process = { .pid = pid, .tid = pid };
 	struct maps maps;
-	bool good;
+	bool good = false;
 	char byte;
 
 	if (maps_read(&maps, pid) != 0)
 		return false;
-	good = maps.count && process_read(&process, maps.list[0].start, &byte, 1) == 0;
+	for (size_t i = 0; i < maps.count && !good; i++)
+		good = process_read(&process, maps.list[i].start, &byte, 1) == 0;
 	maps_free(&maps);
 	return good;
 }

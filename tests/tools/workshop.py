@@ -156,6 +156,7 @@ def main(description):
     for name in "fondue", "library", "archive", "include":
         parser.add_argument("--" + name, required=True)
     parser.add_argument("--build", help="the build directory, to install from")
+    parser.add_argument("--dump", help="observe-dump")
     parser.add_argument("--meson", help="the command that does it")
     parser.add_argument("--rounds", type=int, default=200, help="of damage")
     args = parser.parse_args()
