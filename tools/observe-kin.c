@@ -30,6 +30,12 @@ uint64_t kin_now(const struct observation *observation)
 	       observation->start_us;
 }
 
+void kin_set_due(struct observation *observation, uint64_t due_us)
+{
+	if (due_us < observation->due_us)
+		observation->due_us = due_us;
+}
+
 struct tracee *kin_tracee(const struct observation *observation, pid_t tid)
 {
 	for (struct tracee *tracee = observation->tracees; tracee; tracee = tracee->next)
@@ -163,7 +169,6 @@ struct tracee *kin_add(struct observation *observation, pid_t tid, bool *ret_is_
 	*ret_is_new = !member;
 	if (!member)
 		member = add_member(observation, tid, parent_of(observation, parent));
-	member->threads++;
 	tracee->tid = tid;
 	tracee->member = member;
 	tracee->next = observation->tracees;
@@ -199,8 +204,8 @@ void kin_remove(struct observation *observation, struct tracee *tracee)
 	while (*link != tracee)
 		link = &(*link)->next;
 	*link = tracee->next;
-	if (!tracee->is_ending)
-		member->threads--;
+	if (member->held == tracee)
+		member->held = NULL;
 	free(tracee);
 	if (!has_tracee(observation, member))
 		remove_member(observation, member);
@@ -217,11 +222,12 @@ void kin_leave_alone(struct observation *observation, struct tracee *tracee)
 	}
 	tracee->is_ending = false;
 	tracee->is_armed = false;
-	tracee->member->threads = 1;
 }
 
 pid_t kin_reader(const struct observation *observation, const struct member *member)
 {
+	if (member->held)
+		return member->held->tid;
 	for (struct tracee *tracee = observation->tracees; tracee; tracee = tracee->next)
 		if (tracee->member == member && !tracee->is_ending)
 			return tracee->tid;

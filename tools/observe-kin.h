@@ -7,15 +7,17 @@
 #include "observe-picture.h"
 #include "observe.h"
 
+struct tracee;
+
 struct member {
 	struct member *next;
 	pid_t pid;
 	size_t index;	     /* in seen->processes */
 	size_t parent;	     /* likewise, or SEEN_NOBODY */
 	struct picture *birth; /* NULL: it is not compared with anything */
-	unsigned threads;    /* that have not reported their end */
 	bool is_program;     /* the process that was started */
 	bool has_executed;   /* a program, since it was born */
+	struct tracee *held; /* its end is reported, and may be the process's; or NULL */
 	bool is_over;	     /* looked at for the last time */
 	bool has_crashed, had_early_look;
 	unsigned children;   /* it has had so far */
@@ -34,22 +36,25 @@ struct tracee {
 	bool is_armed;	/* its debug registers are set */
 };
 
+#define SIGNALS 65 /* those of Linux, and 0, which is none */
+
 struct observation {
 	struct seen *seen;
 	const struct observe_options *options;
 	struct member *members; /* that live, the youngest first */
 	struct tracee *tracees;
 	uint64_t start_us;
-	uint64_t due_us; /* when somebody is to be looked at */
-	/* of observe-signal */
-	int passing;	     /* a signal that was sent to us; 0: none */
-	uint64_t passing_us; /* when it is to be passed on */
-	uint64_t arrived_us[65]; /* when the program itself last got signal N */
-	uint64_t ended_us;	 /* when it was told to end, for its time was up */
+	uint64_t due_us; /* when there is something to do; see kin_set_due() */
+	pid_t borrower; /* that vfork was told of, and that has not been born yet */
+	/* of observe-signal, by signal: when it is to be passed on to the program, and when
+	   it last arrived there; 0: not */
+	uint64_t pass_us[SIGNALS], arrived_us[SIGNALS];
+	uint64_t ended_us; /* when the program was told to end, for its time was up */
 	bool is_killed;
 };
 
 uint64_t kin_now(const struct observation *observation); /* us since the start */
+void kin_set_due(struct observation *observation, uint64_t due_us);
 
 struct tracee *kin_tracee(const struct observation *observation, pid_t tid);
 struct member *kin_member(const struct observation *observation, pid_t pid);

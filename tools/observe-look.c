@@ -36,12 +36,7 @@ static bool is_power_of_two(unsigned number)
 	return !(number & (number - 1));
 }
 
-static void set_due(struct observation *observation, uint64_t due_us)
-{
-	if (due_us < observation->due_us)
-		observation->due_us = due_us;
-}
-
+/* A container may forbid to ask. */
 static bool shares_memory(pid_t one, pid_t other)
 {
 	return syscall(SYS_kcmp, one, other, KCMP_VM, 0, 0) == 0;
@@ -53,15 +48,30 @@ void look_at_birth(struct observation *observation, struct member *member)
 
 	if (!parent)
 		return;
-	if (shares_memory(member->pid, parent->pid)) {
+	if (member->pid == observation->borrower ||
+		shares_memory(member->pid, parent->pid)) {
 		kin_seen(observation, member)->is_borrower = true;
 		return;
 	}
 	observation->seen->has_forked = true;
+	observation->borrower = 0;
 	parent->children++;
 	member->birth_number = parent->children;
 	member->birth = picture_take(member->pid);
-	set_due(observation, kin_now(observation) + EARLY_US);
+	kin_set_due(observation, kin_now(observation) + EARLY_US);
+}
+
+/* It stops in vfork before its child has run, so all of this is in time. */
+void look_at_borrower(struct observation *observation, pid_t pid)
+{
+	struct member *member = kin_member(observation, pid);
+
+	observation->borrower = pid;
+	if (!member || !member->birth || member->has_executed)
+		return;
+	kin_seen(observation, member)->is_borrower = true;
+	picture_free(member->birth);
+	member->birth = NULL;
 }
 
 /* Return: could it be read? */
@@ -141,7 +151,7 @@ static void look_early(struct observation *observation, struct member *member, u
 	uint64_t due = kin_seen(observation, member)->born_us + EARLY_US;
 
 	if (now < due) {
-		set_due(observation, due);
+		kin_set_due(observation, due);
 		return;
 	}
 	member->had_early_look = true;
@@ -160,16 +170,13 @@ static void sample(struct observation *observation, struct member *member, uint6
 		if (is_power_of_two(++member->samples))
 			look_at(observation, member, SEEN_SAMPLE);
 	}
-	set_due(observation, member->sampled_us + period);
+	kin_set_due(observation, member->sampled_us + period);
 }
 
 void look_around(struct observation *observation)
 {
 	uint64_t now = kin_now(observation);
 
-	if (now < observation->due_us)
-		return;
-	observation->due_us = UINT64_MAX;
 	for (struct member *member = observation->members; member; member = member->next) {
 		if (!member->birth || member->is_over)
 			continue;

@@ -31,6 +31,7 @@
 #define KILL_AFTER_US 5000000
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
+#define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
 
 static bool means_end(int signal)
 {
@@ -48,6 +49,7 @@ static void note_crash(struct observation *observation, struct tracee *tracee, i
 	struct seen *seen = observation->seen;
 	siginfo_t info = { 0 };
 
+	tracee->member->has_crashed = true;
 	ptrace(PTRACE_GETSIGINFO, tracee->tid, 0, &info);
 	seen->crashes = memory_grow(seen->crashes, seen->crash_count, sizeof(*seen->crashes));
 	seen->crashes[seen->crash_count++] = (struct seen_crash){
@@ -59,22 +61,27 @@ static void note_crash(struct observation *observation, struct tracee *tracee, i
 	look_at_parent(observation, tracee->member, SEEN_CRASH);
 }
 
+/* Who waits for it by sigwait(3) or signalfd(2) is never seen to get it, so it is now. */
+static void expect_end(struct observation *observation, int signal)
+{
+	look_at_family(observation);
+	observation->seen->ended_by = signal;
+}
+
 void signal_arrives(struct observation *observation, struct tracee *tracee, int signal)
 {
 	struct member *member = tracee->member;
 
-	if (member->is_program && signal > 0 && signal <= 64)
+	if (member->is_program && signal > 0 && signal < SIGNALS)
 		observation->arrived_us[signal] = kin_now(observation);
-	if (means_end(signal)) {
+	if (means_end(signal) && (member->is_program || !kin_program(observation)))
+		expect_end(observation, signal);
+	else if (means_end(signal))
 		look_at_family(observation);
-		if (member->is_program || !kin_program(observation))
-			observation->seen->ended_by = signal;
-	} else if (signal == SIGALRM) {
+	else if (signal == SIGALRM)
 		look_at(observation, member, SEEN_SIGNAL);
-	} else if (means_crash(signal) && member->birth && !member->has_crashed) {
-		member->has_crashed = true;
+	else if (means_crash(signal) && member->birth && !member->has_crashed)
 		note_crash(observation, tracee, signal);
-	}
 }
 
 static sigset_t waited_for(void)
@@ -83,7 +90,7 @@ static sigset_t waited_for(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
+	for (size_t i = 0; i < PASSED_ON; i++)
 		sigaddset(&set, passed_on[i]);
 	return set;
 }
@@ -123,26 +130,26 @@ static void tell(const struct observation *observation, int signal)
 			kill(member->pid, signal);
 }
 
-static void set_due(struct observation *observation, uint64_t due_us)
+static void pass_one(struct observation *observation, int signal, uint64_t now)
 {
-	if (due_us < observation->due_us)
-		observation->due_us = due_us;
+	uint64_t due = observation->pass_us[signal];
+
+	if (!due)
+		return;
+	if (now < due) {
+		kin_set_due(observation, due);
+		return;
+	}
+	observation->pass_us[signal] = 0;
+	if (!observation->arrived_us[signal] ||
+		observation->arrived_us[signal] + 2 * PASS_AFTER_US < now)
+		tell(observation, signal);
 }
 
 static void pass_on(struct observation *observation, uint64_t now)
 {
-	int signal = observation->passing;
-
-	if (!signal)
-		return;
-	if (now < observation->passing_us) {
-		set_due(observation, observation->passing_us);
-		return;
-	}
-	observation->passing = 0;
-	if (!observation->arrived_us[signal] ||
-		observation->arrived_us[signal] + 2 * PASS_AFTER_US < now)
-		tell(observation, signal);
+	for (size_t i = 0; i < PASSED_ON; i++)
+		pass_one(observation, passed_on[i], now);
 }
 
 static void kill_all(const struct observation *observation)
@@ -158,18 +165,19 @@ static void keep_limit(struct observation *observation, uint64_t now)
 	if (!limit || observation->is_killed)
 		return;
 	if (now < limit) {
-		set_due(observation, limit);
+		kin_set_due(observation, limit);
 		return;
 	}
 	if (!observation->ended_us) {
 		observation->ended_us = now;
+		expect_end(observation, SIGTERM);
 		tell(observation, SIGTERM);
 	} else if (now >= observation->ended_us + KILL_AFTER_US) {
 		observation->is_killed = true;
 		kill_all(observation);
 		return;
 	}
-	set_due(observation, observation->ended_us + KILL_AFTER_US);
+	kin_set_due(observation, observation->ended_us + KILL_AFTER_US);
 }
 
 void signal_go_on(struct observation *observation)
@@ -197,9 +205,12 @@ void signal_wait(struct observation *observation, uint64_t until_us)
 	siginfo_t info;
 	int signal = sigtimedwait(&set, &info, until_us == UINT64_MAX ? NULL : &timeout);
 
-	if (signal <= 0 || signal == SIGCHLD || is_for_all(observation, &info))
+	if (signal <= 0 || signal == SIGCHLD)
 		return;
-	observation->passing = signal;
-	observation->passing_us = kin_now(observation) + PASS_AFTER_US;
-	set_due(observation, observation->passing_us);
+	if (means_end(signal))
+		expect_end(observation, signal);
+	if (is_for_all(observation, &info))
+		return;
+	observation->pass_us[signal] = kin_now(observation) + PASS_AFTER_US;
+	kin_set_due(observation, observation->pass_us[signal]);
 }

@@ -21,5 +21,5 @@ void signal_end(const struct inherited *inherited);
  */
 void signal_wait(struct observation *observation, uint64_t until_us);
 
-/* What is due to be passed on, or to be ended by force; sets observation->due_us. */
+/* What is due to be passed on, or to be ended by force; says when there is more. */
 void signal_go_on(struct observation *observation);

@@ -12,8 +12,7 @@
  * stop (SIGSTOP, job control) is not continued but listened to, so that it stays stopped
  * until somebody sends SIGCONT; its parent sees it stop as ever.
  *
- * What a tracer cannot hide: an ignored signal wakes those who wait in epoll_wait(2) and
- * its like, and a program that traces others itself (ptrace(2)) fails to.
+ * What a tracer cannot hide: a program that traces others itself (ptrace(2)) fails to.
  */
 #include <stdlib.h>
 #include <sys/ptrace.h>
@@ -21,9 +20,14 @@
 #include <time.h>
 
 #include "memory.h"
+#include "observe-last.h"
 #include "observe-look.h"
 #include "observe-signal.h"
+#include "observe-restart.h"
 #include "observe-watch.h"
+
+/* For a thread to get from one stop to where it cannot stop any more. */
+#define ASK_AGAIN_US 1000
 
 static void go_on(const struct tracee *tracee, int signal)
 {
@@ -58,25 +62,67 @@ static void note_exec(struct observation *observation, struct tracee *tracee)
 	member->birth = NULL;
 }
 
+/* Whoever waited to be the last is not. */
+static void release(struct member *member)
+{
+	struct tracee *held = member->held;
+
+	member->held = NULL;
+	if (held)
+		go_on(held, 0);
+}
+
+/* The end of a thread that waits for it, if it is known by now whose else it is. */
+static void decide(struct observation *observation, struct member *member)
+{
+	enum last last = last_is(observation, member->held);
+
+	if (last == LAST_PERHAPS) {
+		kin_set_due(observation, kin_now(observation) + ASK_AGAIN_US);
+		return;
+	}
+	if (last == LAST_YES)
+		look_at_end(observation, member);
+	release(member);
+}
+
 static void note_end(struct observation *observation, struct tracee *tracee)
 {
-	struct member *member = tracee->member;
-
-	if (tracee->is_ending)
-		return;
-	/* the memory goes with the last thread */
-	if (member->threads == 1)
-		look_at_end(observation, member);
+	release(tracee->member);
 	tracee->is_ending = true;
-	member->threads--;
+	tracee->member->held = tracee;
+	decide(observation, tracee->member);
+}
+
+static void decide_all(struct observation *observation)
+{
+	for (struct member *member = observation->members; member; member = member->next)
+		if (member->held)
+			decide(observation, member);
+}
+
+/*
+ * Where the kernel does not say whose memory it is (see `observe-look`), the parent's report
+ * does. Its child has most often been seen by then, and if not, it waits at its birth.
+ */
+static void note_vfork(struct observation *observation, const struct tracee *tracee)
+{
+	unsigned long child = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &child);
+	look_at_borrower(observation, (pid_t)child);
 }
 
 static void note_event(struct observation *observation, struct tracee *tracee, int event)
 {
+	if (event == PTRACE_EVENT_EXIT) {
+		note_end(observation, tracee);
+		return;
+	}
 	if (event == PTRACE_EVENT_EXEC)
 		note_exec(observation, tracee);
-	else if (event == PTRACE_EVENT_EXIT)
-		note_end(observation, tracee);
+	else if (event == PTRACE_EVENT_VFORK)
+		note_vfork(observation, tracee);
 	go_on(tracee, 0);
 }
 
@@ -95,6 +141,7 @@ static void note_signal(struct observation *observation, struct tracee *tracee, 
 		return;
 	}
 	signal_arrives(observation, tracee, signal);
+	restart_if_ignored(tracee, signal);
 	go_on(tracee, signal);
 }
 
@@ -138,6 +185,14 @@ static void note(struct observation *observation, pid_t tid, int status)
 	}
 }
 
+static void do_what_is_due(struct observation *observation)
+{
+	observation->due_us = UINT64_MAX;
+	look_around(observation);
+	signal_go_on(observation);
+	decide_all(observation);
+}
+
 static void loop(struct observation *observation)
 {
 	while (observation->tracees) {
@@ -148,10 +203,8 @@ static void loop(struct observation *observation)
 			break;
 		if (tid > 0)
 			note(observation, tid, status);
-		if (kin_now(observation) >= observation->due_us) {
-			look_around(observation);
-			signal_go_on(observation);
-		}
+		if (kin_now(observation) >= observation->due_us)
+			do_what_is_due(observation);
 		if (tid == 0)
 			signal_wait(observation, observation->due_us);
 	}

@@ -98,6 +98,7 @@ struct seen_change {
 	size_t word_count;
 };
 
+/* The first such signal of a process. It may have been caught, and the process gone on. */
 struct seen_crash {
 	size_t process;
 	int signal;

@@ -8,6 +8,7 @@ Programs wait for one another by pipes and by what the kernel says of them, neve
 """
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -912,6 +913,366 @@ def watching(shop):
                                   f"main (watched.c:{at['result > 1']})") in told, told)
     test("nothing else touched them", len(told) == 4, told)
     test("it ends as ever", second.ran.returncode == first.ran.returncode == 0)
+
+
+class Terminal:
+    """A command that has a terminal of its own, as its session's leader."""
+
+    def __init__(self, *command):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execvp(command[0], command)
+        self.text = ""
+
+    def wait_for(self, text, count=1):
+        while self.text.count(text) < count:
+            try:
+                more = os.read(self.fd, 4096)
+            except OSError:
+                more = b""
+            if not more:
+                return False
+            self.text += more.decode().replace("\r", "")
+        return True
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def end(self):
+        self.wait_for("\0")
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+@check
+def terminal(shop):
+    path = shop.program("server", SERVER)
+    terminal = Terminal(*command_of(shop, path))
+    terminal.wait_for("+\n", 3)
+    terminal.type("\x03")
+    status = terminal.end()
+    seen = Seen(terminal.text, shop.path("seen"))
+    test("Ctrl-C in a terminal: the family is seen before it hears of it, and ends as it wants",
+         status == -signal.SIGINT or seen.after("served", "signal") == [10, 20, 30]
+         and seen.ended_by == signal.SIGINT, f"{status} {seen}")
+    # workers that the terminal's signal does not kill
+    path = shop.program("server", SERVER.replace("static void worker(int number)\n{",
+                                                 "static void worker(int number)\n{\n"
+                                                 "\tsignal(SIGINT, SIG_IGN);"))
+    script = "set -m; {}; echo stopped $?; fg >/dev/null; echo ended $?".format(
+        " ".join(command_of(shop, path)))
+    terminal = Terminal(needs("bash"), "-c", script)
+    terminal.wait_for("+\n", 3)
+    terminal.type("\x1a")
+    test("Ctrl-Z stops it for the shell", terminal.wait_for("stopped 148"), terminal.text)
+    terminal.type("\x03")
+    test("... and it goes on, and ends by Ctrl-C", terminal.wait_for("ended 3\n")
+         and "ended by 2\n" in terminal.text, terminal.text)
+    terminal.end()
+    seen = Seen(terminal.text, shop.path("seen"))
+    test("... having been observed", seen.after("served", "signal") == [10, 20, 30]
+         and seen.after("cleared") == [1, 1, 1], seen)
+
+
+WAITER = HEAD + r"""
+int kept;
+
+int main(void)
+{
+	sigset_t all;
+	int sig, end[2];
+	char byte;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	if (pipe(end) != 0)
+		return 9;
+	if (fork() == 0) {
+		close(end[1]);
+		kept = 7;
+		if (write(1, "+\n+\n+\n", 6) != 6 || read(end[0], &byte, 1) != 0)
+			_exit(9);
+		kept = 0;
+		_exit(0);
+	}
+	do
+		sigwait(&all, &sig);
+	while (sig == SIGCHLD);
+	close(end[1]);
+	wait(NULL);
+	return sig == SIGTERM ? 3 : 4;
+}
+"""
+
+
+@check
+def servers_that_wait_for_signals(shop):
+    process = start_server(shop, shop.program("waiter", WAITER))
+    process.send_signal(signal.SIGTERM)
+    seen = end_of(shop, process)
+    test("a signal that is taken by sigwait(): the family is seen before it is passed on",
+         seen.ran.returncode == 3 and seen.after("kept", "signal") == [7]
+         and seen.ended_by == signal.SIGTERM, seen)
+
+
+DAEMON = HEAD + r"""
+int served;
+
+int main(void)
+{
+	sigset_t set;
+	int sig, ready[2];
+	char byte;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	if (pipe(ready) != 0)
+		return 9;
+	if (fork() != 0) {
+		close(ready[1]);
+		return read(ready[0], &byte, 1) == 0 ? 0 : 8;
+	}
+	setsid();
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if (fork() == 0) {
+		served = 5;
+		close(ready[1]);
+		close(ready[0]);
+		if (write(1, "+\n+\n+\n", 6) != 6)
+			_exit(9);
+		sigwait(&set, &sig);
+		_exit(4);
+	}
+	close(ready[1]);
+	close(ready[0]);
+	_exit(0);
+}
+"""
+
+
+@check
+def daemons(shop):
+    path = shop.program("daemon", DAEMON)
+    process = start_server(shop, path)
+    # the program has ended when its end can be seen: then it has no children any more
+    while True:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as children:
+            if not children.read().strip():
+                break
+    process.send_signal(signal.SIGTERM)
+    seen = end_of(shop, process)
+    test("of a daemon the last process is told to end, though its parents are gone",
+         len(seen.children) == 2 and seen.processes[2]["status"] == 4
+         and seen.after("served") == [5] and seen.ran.returncode == 0, seen)
+
+
+EXECUTOR = HEAD + r"""
+int touched;
+
+static void *execute(void *path)
+{
+	execl(path, path, "again", NULL);
+	return NULL;
+}
+
+static void *idle(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+int main(int argc, char **argv)
+{
+	pthread_t thread;
+
+	if (argc > 1) {
+		if (fork() == 0) {
+			touched = 8;
+			_exit(0);
+		}
+		wait(NULL);
+		return 6;
+	}
+	if (fork() == 0) {
+		touched = 3;
+		pthread_create(&thread, NULL, idle, NULL);
+		pthread_create(&thread, NULL, execute, argv[0]);
+		pthread_join(thread, NULL);
+		_exit(9);
+	}
+	int status;
+	wait(&status);
+	return WEXITSTATUS(status);
+}
+"""
+
+
+@check
+def exec_by_a_thread(shop):
+    path = shop.program("executor", EXECUTOR, "-pthread")
+    seen = observe(shop, path)
+    test("exec by another thread than the first: the process is the same",
+         len(seen.processes) == 3 and seen.processes[1]["executed"] == path
+         and seen.ran.returncode == 6, seen)
+    test("... its own changes are gone, those of its children are seen",
+         seen.after("touched") == [8] and seen.of("touched")[0]["process"] == 2, seen)
+    seen = observe(shop, "env", "A=b", "sh", "-c", f"{path} x; exit 2")
+    test("a program that is started by another one is observed as well",
+         seen.after("touched") == [8] and seen.objects[0]["kind"] == "program"
+         and seen.ran.returncode == 2, seen)
+
+
+LOOKS = HEAD + r"""
+int role, rising;
+
+/* How often the observer, who is our grandparent, has read something. */
+static long reads(pid_t observer)
+{
+	char path[64], line[128];
+	long count = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/io", (int)observer);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "syscr: %ld", &count);
+	if (file)
+		fclose(file);
+	return count;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t observer = getppid();
+
+	(void)argc;
+	if (fork() == 0) {
+		long first = reads(observer);
+
+		if (first < 0)
+			_exit(77);
+		role = 3;
+		while (reads(observer) < first + atol(argv[1])) {
+			rising++;
+			poll(NULL, 0, 1);
+		}
+		_exit(0);
+	}
+	int status;
+	wait(&status);
+	return WEXITSTATUS(status);
+}
+"""
+
+
+@check
+def looks_while_it_runs(shop):
+    path = shop.program("looks", LOOKS)
+    seen = observe(shop, path, "3")
+    if seen.ran.returncode == 77:
+        raise Skip("/proc/PID/io cannot be read")
+    test("soon after its birth a child is looked at, while it runs",
+         seen.after("role", "early") == [3] and seen.after("role") == [3]
+         and seen.after("rising", "early")[0] <= seen.after("rising")[0], seen)
+    seen = observe(shop, path, "18", sample=2)
+    rising = [change["words"][0]["after"] for change in seen.of("rising", "sample")]
+    test("and now and then, if that is wanted: less and less often",
+         2 <= len(rising) <= 12 and rising == sorted(rising) and rising[0] < rising[-1], rising)
+
+
+@check
+def limit(shop):
+    seen = observe(shop, shop.program("server", SERVER), limit=1)
+    test("when its time is up the program is told to end",
+         seen.ran.returncode == 3 and "ended by 15" in seen.ran.stdout
+         and seen.after("served", "signal") == [10, 20, 30] and seen.ended_by == 15, seen)
+
+
+EPOLL = HEAD + r"""
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* A child that ends while its parent waits: SIGCHLD is ignored, so nothing is to be noticed. */
+int main(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct timeval long_time = { .tv_sec = 100 };
+	int set = epoll_create1(0), ends[2], good = 0;
+	char byte;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 ||
+		epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event) != 0)
+		return 9;
+	setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &long_time, sizeof(long_time));
+	for (int i = 0; i < 2; i++) {
+		pid_t waiter = getpid();
+
+		if (fork() == 0) {
+			/* one that ends first, when the other sleeps; then one that wakes it */
+			char path[64], state = 0;
+			FILE *file;
+			pid_t zombie = 0;
+
+			snprintf(path, sizeof(path), "/proc/%d/stat", (int)waiter);
+			while (state != 'S') {
+				file = fopen(path, "r");
+				if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+					_exit(1);
+				fclose(file);
+			}
+			kill(waiter, SIGCHLD);
+			kill(waiter, SIGWINCH);
+			/* it sleeps again, or has returned and waits for us */
+			for (state = 0; state != 'S';) {
+				file = fopen(path, "r");
+				if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+					_exit(1);
+				fclose(file);
+			}
+			(void)zombie;
+			_exit(write(ends[1], "x", 1) != 1);
+		}
+		good += i ? recv(ends[0], &byte, 1, 0) == 1 :
+			    epoll_wait(set, &event, 1, 100000) == 1;
+		if (!i && read(ends[0], &byte, 1) != 1)
+			return 8;
+	}
+	while (wait(NULL) > 0)
+		;
+	return good;
+}
+"""
+
+
+@check
+def ignored_signals(shop):
+    path = shop.program("epoll", EPOLL)
+    plain = run([path])
+    if os.uname().machine != "x86_64":
+        raise Skip("only known how on x86-64")
+    seen = observe(shop, path)
+    test("a signal that is ignored wakes nobody in epoll_wait() and recv()",
+         seen.ran.returncode == plain.returncode == 2, seen)
+
+
+@check
+def rights(shop):
+    if os.getuid() != 0:
+        raise Skip("not root, who can be somebody else")
+    path = shop.program("secure", HEAD + "int main(void) { return fork() == 0; }\n")
+    os.chown(path, 1, 1)
+    os.chmod(path, 0o4755)
+    os.chmod(shop.directory, 0o777)
+    seen = observe(shop, path, user=65534)
+    test("a set-user-ID program is not run without its rights",
+         seen.ran.returncode == 99 and "rights of another user" in (seen.why or ""), seen)
+    os.chmod(path, 0o755)
+    os.unlink(shop.path("seen"))
+    seen = observe(shop, path, user=65534)
+    test("others can be observed by anybody", seen.ran.returncode == 0 and seen.forked, seen)
 
 
 @check
