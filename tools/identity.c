@@ -152,6 +152,14 @@ uint64_t object_dynamic_value(const struct object *object, int64_t tag)
 	return dynamic_value(&dynamic, tag);
 }
 
+const char *object_soname(const struct object *object)
+{
+	struct dynamic dynamic = read_dynamic(object);
+	uint64_t offset = dynamic_value(&dynamic, DT_SONAME);
+
+	return offset ? dynamic_string(&dynamic, offset) : NULL;
+}
+
 static enum libc linked_libc(const struct object *object)
 {
 	if (object_needs(object, "libc.so.6"))

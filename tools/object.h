@@ -58,6 +58,8 @@ bool object_is_static(const struct object *object);
 
 /* Is it linked with a library whose DT_NEEDED begins with @prefix? */
 bool object_needs(const struct object *object, const char *prefix);
+/* By what others name it in DT_NEEDED, or NULL. */
+const char *object_soname(const struct object *object);
 /* Value of a dynamic entry, 0 when absent. */
 uint64_t object_dynamic_value(const struct object *object, int64_t tag);
 

@@ -18,6 +18,7 @@
 
 #include "memory.h"
 #include "observe-compare.h"
+#include "observe-kind.h"
 #include "observe-symbols.h"
 
 /* Enough to tell a table from a text, and a table from a counter. */
@@ -264,7 +265,7 @@ static void count_unnamed(struct gathering *gathering)
 
 	if (gathering->comparison->when != SEEN_END || !gathering->unnamed)
 		return;
-	object = observed_enter(
+	object = kind_enter(
 		gathering->area->object, seen, gathering->comparison->program);
 	seen->objects[object].unnamed += gathering->unnamed;
 }

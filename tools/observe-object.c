@@ -29,8 +29,7 @@ static const char *const left_out[] = { "libc.so*", "libc-*", "ld-*", "ld.so*",
 	"libnss_*", "libgcc_s*", "libasan*", "libtsan*", "libubsan*", "liblsan*",
 	"libfondue*" };
 
-static struct observed **objects;
-static size_t object_count;
+static struct observed *objects;
 
 static bool is_left_out(const char *path)
 {
@@ -149,15 +148,22 @@ static struct observed *make(const struct mapping *mapping, pid_t tid)
 
 struct observed *observed_get(const struct mapping *mapping, pid_t tid)
 {
+	struct observed *observed;
+
 	if (!mapping->inode || mapping->is_shared || mapping->path[0] != '/')
 		return NULL;
-	for (size_t i = 0; i < object_count; i++)
-		if (objects[i]->inode == mapping->inode &&
-			objects[i]->device == mapping->device)
-			return objects[i];
-	objects = memory_grow(objects, object_count, sizeof(struct observed *));
-	objects[object_count] = make(mapping, tid);
-	return objects[object_count++];
+	for (observed = objects; observed; observed = observed->next)
+		if (observed->inode == mapping->inode && observed->device == mapping->device)
+			return observed;
+	observed = make(mapping, tid);
+	observed->next = objects;
+	objects = observed;
+	return observed;
+}
+
+struct observed *observed_first(void)
+{
+	return objects;
 }
 
 const struct debuginfo *observed_debuginfo(struct observed *observed)
@@ -221,88 +227,4 @@ void observed_original(
 	/* the whole page is mapped, whatever else of the file is in it */
 	if (pread(observed->object.fd, ret, size, (off_t)offset) < 0)
 		memset(ret, 0, size);
-}
-
-static bool names(Elf *elf, const GElf_Shdr *header, Elf_Scn *section, const char *library)
-{
-	Elf_Data *data = elf_getdata(section, NULL);
-	const char *name;
-	GElf_Dyn entry;
-
-	for (int i = 0; data && gelf_getdyn(data, i, &entry); i++) {
-		name = entry.d_tag == DT_NEEDED ?
-			       elf_strptr(elf, header->sh_link, entry.d_un.d_val) :
-			       NULL;
-		if (name && !strcmp(say_base_name(name), library))
-			return true;
-	}
-	return false;
-}
-
-static bool needs(const struct observed *observed, const char *library)
-{
-	Elf *elf = observed->object.elf;
-	GElf_Shdr header;
-
-	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));)
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_DYNAMIC)
-			return names(elf, &header, section, library);
-	return false;
-}
-
-/* By what it is called in the dynamic sections of the others. */
-static const char *library_name(const struct observed *observed)
-{
-	Elf *elf = observed->object.elf;
-	GElf_Shdr header;
-	GElf_Dyn entry;
-
-	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
-		Elf_Data *data;
-
-		if (!gelf_getshdr(section, &header) || header.sh_type != SHT_DYNAMIC)
-			continue;
-		data = elf_getdata(section, NULL);
-		for (int i = 0; data && gelf_getdyn(data, i, &entry); i++)
-			if (entry.d_tag == DT_SONAME)
-				return elf_strptr(elf, header.sh_link, entry.d_un.d_val);
-	}
-	return say_base_name(observed->path);
-}
-
-/* Needed by one that is needed, and so on up to the program. */
-static bool is_needed(const struct observed *observed, unsigned depth)
-{
-	const char *name = library_name(observed);
-
-	for (size_t i = 0; name && i < object_count; i++) {
-		if (objects[i] == observed || !objects[i]->is_good || !needs(objects[i], name))
-			continue;
-		if (objects[i]->object.interpreter && !strstr(objects[i]->path, "/libc.so"))
-			return true;
-		/* as long as a chain of libraries that need one another may be */
-		if (depth < 16 && is_needed(objects[i], depth + 1))
-			return true;
-	}
-	return false;
-}
-
-static enum seen_kind kind_of(const struct observed *observed, const char *program)
-{
-	if (!strcmp(observed->path, program))
-		return SEEN_PROGRAM;
-	return is_needed(observed, 0) ? SEEN_NEEDED : SEEN_PLUGIN;
-}
-
-size_t observed_enter(struct observed *observed, struct seen *seen, const char *program)
-{
-	if (observed->seen != SEEN_NOBODY)
-		return observed->seen;
-	seen->objects = memory_grow(seen->objects, seen->object_count, sizeof(*seen->objects));
-	seen->objects[seen->object_count] = (struct seen_object){
-		.path = observed->path,
-		.kind = kind_of(observed, program),
-	};
-	observed->seen = seen->object_count++;
-	return observed->seen;
 }

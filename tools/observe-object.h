@@ -18,6 +18,7 @@ struct load {
 struct variables;
 
 struct observed {
+	struct observed *next;
 	uint64_t device, inode;
 	char *path;	  /* as the process sees it */
 	bool is_good;	  /* an ELF object of this machine */
@@ -32,10 +33,14 @@ struct observed {
 	struct naming *naming;	     /* NULL: not yet wanted */
 	struct variables *variables; /* of observe-symbols */
 	size_t seen;		     /* its index there, or SEEN_NOBODY */
+	bool is_needed;		     /* of observe-kind */
 };
 
 /* The object that @mapping shows, opened once; NULL: it shows no file. Never freed. */
 struct observed *observed_get(const struct mapping *mapping, pid_t tid);
+
+/* All that have been got, by their ->next. */
+struct observed *observed_first(void);
 
 /* Symbols and source places, looked for when they are first wanted. */
 const struct debuginfo *observed_debuginfo(struct observed *observed);
@@ -46,6 +51,3 @@ char *observed_code(struct observed *observed, uint64_t address);
 /* Bytes of the page at @address as the loader would make it, before relocation. */
 void observed_original(
 	const struct observed *observed, uint64_t address, void *ret, size_t size);
-
-/* Which index it has in @seen; it is entered with the first variable of it that changed. */
-size_t observed_enter(struct observed *observed, struct seen *seen, const char *program);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "observe-kind.h"
 #include "observe-symbols.h"
 
 /* What no table of symbols reaches: it is damaged. */
@@ -323,7 +324,7 @@ size_t symbols_enter(struct variable_seen *variable, struct observed *observed,
 	seen->variables =
 		memory_grow(seen->variables, seen->variable_count, sizeof(*seen->variables));
 	seen->variables[seen->variable_count] = (struct seen_variable){
-		.object = observed_enter(observed, seen, program),
+		.object = kind_enter(observed, seen, program),
 		.address = variable->start,
 		.size = variable->end - variable->start,
 		.name = name_of(variable),
