@@ -19,7 +19,7 @@
 #include "memory.h"
 #include "observe-compare.h"
 #include "observe-kind.h"
-#include "observe-symbols.h"
+#include "observe-variable.h"
 
 /* Enough to tell a table from a text, and a table from a counter. */
 #define WORDS_MAX 64
@@ -50,7 +50,7 @@ static void finish(struct gathering *gathering)
 
 	/* bytes of padding are nobody's */
 	if (gathering->variable && change->word_count) {
-		change->variable = symbols_enter(gathering->variable,
+		change->variable = variable_enter(gathering->variable,
 			gathering->area->object, seen, gathering->comparison->program);
 		change->words = realloc(
 			change->words, change->word_count * sizeof(*change->words));
@@ -158,7 +158,7 @@ static void add_words(struct gathering *gathering, uint64_t address, unsigned ch
 
 		if (!(changed >> i & 1) || first + i < gathering->passed)
 			continue;
-		field = symbols_field(gathering->variable, first + i);
+		field = variable_field(gathering->variable, first + i);
 		if (!field)
 			continue;
 		add_word(gathering, field);
@@ -268,6 +268,12 @@ static void count_unnamed(struct gathering *gathering)
 	object = kind_enter(
 		gathering->area->object, seen, gathering->comparison->program);
 	seen->objects[object].unnamed += gathering->unnamed;
+}
+
+void compare_begin(void)
+{
+	words_kept = 0;
+	symbols_forget();
 }
 
 void compare_pictures(struct seen *seen, const struct comparison *comparison,

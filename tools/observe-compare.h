@@ -13,6 +13,9 @@ struct comparison {
 	const char *program; /* path of the program, which tells objects' kinds */
 };
 
+/* Before the first of a program: what was seen of an earlier one has indices of its own. */
+void compare_begin(void);
+
 /* Add to @seen what differs. An area that is not there any more is passed over. */
 void compare_pictures(struct seen *seen, const struct comparison *comparison,
 	const struct picture *before, const struct picture *now);

@@ -31,6 +31,9 @@
  * power of two: of 10,000 children they would tell the same. */
 #define PARENT_LOOKS 64
 
+/* Copies for children that live at the same time; more of them are not looked at. */
+#define BYTES_MAX (UINT64_C(2) << 30)
+
 static bool is_power_of_two(unsigned number)
 {
 	return !(number & (number - 1));
@@ -57,7 +60,8 @@ void look_at_birth(struct observation *observation, struct member *member)
 	observation->borrower = 0;
 	parent->children++;
 	member->birth_number = parent->children;
-	member->birth = picture_take(member->pid);
+	if (picture_bytes_in_use() < BYTES_MAX)
+		member->birth = picture_take(member->pid);
 	kin_set_due(observation, kin_now(observation) + EARLY_US);
 }
 

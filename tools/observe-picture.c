@@ -41,6 +41,7 @@ struct picture {
 
 static struct picture *kept;
 static unsigned kept_count;
+static size_t pages_in_use;
 
 static size_t page_size(void)
 {
@@ -64,7 +65,6 @@ static struct picture *get_picture(void)
 		return memory_get(sizeof(*picture));
 	kept = picture->next;
 	kept_count--;
-	picture->count = 0;
 	return picture;
 }
 
@@ -80,6 +80,8 @@ void picture_free(struct picture *picture)
 {
 	if (!picture)
 		return;
+	pages_in_use -= picture->count;
+	picture->count = 0;
 	free_slots(picture);
 	space_free(&picture->space);
 	if (kept_count == KEPT_MAX) {
@@ -205,6 +207,7 @@ struct picture *picture_take(pid_t tid)
 		find_pages(picture, i, pagemap);
 	if (pagemap >= 0)
 		close(pagemap);
+	pages_in_use += picture->count;
 	make_room(picture);
 	if (read_pages(picture, tid))
 		return picture;
@@ -217,9 +220,9 @@ const struct space *picture_space(const struct picture *picture)
 	return &picture->space;
 }
 
-size_t picture_size(const struct picture *picture)
+size_t picture_bytes_in_use(void)
 {
-	return picture->count * page_size();
+	return pages_in_use * page_size();
 }
 
 const unsigned char *picture_page(const struct picture *picture, size_t number, uint64_t address)

@@ -19,8 +19,8 @@ void picture_free(struct picture *picture); /* or NULL */
 
 const struct space *picture_space(const struct picture *picture);
 
-/* Bytes that are read of the process to take it. */
-size_t picture_size(const struct picture *picture);
+/* Of all that have been taken and not been freed. */
+size_t picture_bytes_in_use(void);
 
 /* The page at @address of area number @area; NULL: it is what the file says. */
 const unsigned char *picture_page(const struct picture *picture, size_t area, uint64_t address);

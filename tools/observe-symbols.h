@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * observe-symbols.h - the variable at an address, and its parts
+ * observe-symbols.h - the variable at an address
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct variable_seen {
 	unsigned line;
 	bool is_global, is_copy, is_in_function, has_die;
 	Dwarf_Die die;
-	struct field *fields; /* that were asked for, by their bits */
+	struct field *fields; /* of observe-variable */
 	size_t field_count;
 	size_t seen; /* its index there, or SEEN_NOBODY */
 };
@@ -25,9 +25,5 @@ struct variable_seen {
 /* The variable at @address of the file, or NULL. */
 struct variable_seen *symbols_at(struct observed *observed, uint64_t address);
 
-/* The part of it that has bit number @bit, or NULL: it is padding. */
-const struct field *symbols_field(struct variable_seen *variable, uint64_t bit);
-
-/* Which index it has in @seen. */
-size_t symbols_enter(struct variable_seen *variable, struct observed *observed,
-	struct seen *seen, const char *program);
+/* What is seen from now on is another table: nothing has been entered in it. */
+void symbols_forget(void);

@@ -21,7 +21,7 @@
 
 #include "memory.h"
 #include "process.h"
-#include "observe-symbols.h"
+#include "observe-variable.h"
 #include "observe-watch.h"
 #include "observe-where.h"
 
@@ -78,7 +78,7 @@ static struct watched find(struct observation *observation, const struct tracee 
 		return ret;
 	if (options->watched_widths[i] && options->watched_widths[i] < size)
 		size = options->watched_widths[i];
-	ret.variable = symbols_enter(
+	ret.variable = variable_enter(
 		variable, loaded->object, observation->seen, tracee->member->program);
 	ret.address = wanted->address + loaded->bias + options->watched_offsets[i];
 	ret.width = width_of(ret.address, size);

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "memory.h"
+#include "observe-compare.h"
 #include "observe-last.h"
 #include "observe-look.h"
 #include "observe-signal.h"
@@ -241,6 +242,7 @@ const char *observe(char *const *argv, const struct observe_options *options, st
 	pid_t pid;
 
 	*ret = (struct seen){ 0 };
+	compare_begin();
 	signal_begin(&inherited);
 	why = start_program(argv, &inherited, &pid);
 	if (!why) {

@@ -2,10 +2,12 @@
 /*
  * observe-dump.c - what tools/observe.c sees of a program, as JSON, for a test to look at
  *
- *	observe-dump FILE [SAMPLE-MS [LIMIT-S [OBJECT:ADDRESS:SIZE:NAME,..]]] -- PROGRAM ARG..
+ *	observe-dump FILE [SAMPLE-MS [LIMIT-S [VARIABLE,..]]] -- PROGRAM ARG..
  *
- * The document goes to FILE, so that the program has its standard output for itself. The
- * status is the program's; 99 when it could not be observed, and FILE says why.
+ * The document goes to FILE, so that the program has its standard output for itself. With
+ * variables the program is run twice, and these, as the first run has found them, are
+ * watched in the second, which is told of. The status is the program's; 99 when it could not
+ * be observed, and FILE says why.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +163,7 @@ static void put(struct json *json, const struct seen *seen, const char *why)
 	json_put_number(json, "end", seen->end_us);
 	json_put_bool(json, "forked", seen->has_forked);
 	json_put_bool(json, "dirty_heap", seen->has_dirty_heap);
+	json_put_bool(json, "watched", seen->has_watched);
 	put_objects(json, seen);
 	put_variables(json, seen);
 	put_processes(json, seen);
@@ -170,27 +173,26 @@ static void put(struct json *json, const struct seen *seen, const char *why)
 	json_close(json, '}');
 }
 
-static void watch(struct observe_options *options, char *text)
+static void watch(struct observe_options *options, const struct seen *first, char *names)
 {
-	for (char *one = strtok(text, ","); one; one = strtok(NULL, ",")) {
-		struct seen_variable *variable = calloc(1, sizeof(*variable));
-		char *object = NULL, *name = NULL;
+	for (char *name = strtok(names, ","); name; name = strtok(NULL, ","))
+		for (size_t i = 0; i < first->variable_count; i++) {
+			const struct seen_variable *variable = &first->variables[i];
 
-		if (!variable || options->watched_count == OBSERVE_WATCHED_MAX ||
-			sscanf(one, "%m[^:]:%lu:%lu:%ms", &object, &variable->address,
-				&variable->size, &name) != 4)
-			exit(98);
-		variable->name = name;
-		options->watched[options->watched_count] = variable;
-		options->watched_objects[options->watched_count++] = object;
-	}
+			if (strcmp(variable->name, name) ||
+				options->watched_count == OBSERVE_WATCHED_MAX)
+				continue;
+			options->watched[options->watched_count] = variable;
+			options->watched_objects[options->watched_count++] =
+				first->objects[variable->object].path;
+		}
 }
 
 int main(int argc, char **argv)
 {
 	struct observe_options options = { 0 };
 	struct json json = { 0 };
-	struct seen seen;
+	struct seen first, seen;
 	const char *why;
 	int at = 1;
 
@@ -200,8 +202,8 @@ int main(int argc, char **argv)
 		return 98;
 	options.sample_ms = at > 2 ? (unsigned)atoi(argv[2]) : 0;
 	options.limit_s = at > 3 ? (unsigned)atoi(argv[3]) : 0;
-	if (at > 4)
-		watch(&options, argv[4]);
+	if (at > 4 && observe(argv + at + 1, &options, &first) == NULL)
+		watch(&options, &first, argv[4]);
 	why = observe(argv + at + 1, &options, &seen);
 	json.file = fopen(argv[1], "w");
 	if (!json.file)

@@ -74,12 +74,6 @@ class Seen:
         return {self.variables[change["variable"]]["name"] for change in self.changes
                 if change["when"] == when}
 
-    def watching(self, *names):
-        """The argument that has these variables watched in a second run."""
-        return ",".join("{}:{address}:{size}:{name}".format(
-            self.objects[self.variable(name)["object"]]["path"], **self.variable(name))
-            for name in names)
-
 
 def command_of(shop, *words, sample=0, limit=60, watch=None):
     options = [str(sample), str(limit)] + ([watch] if watch else [])
@@ -898,8 +892,8 @@ def line_of(source, text):
 def watching(shop):
     path = shop.program("watched", WATCHED)
     first = observe(shop, path)
-    second = observe(shop, path, watch=first.watching("counted", "result"))
-    if os.uname().machine != "x86_64" or not second.accesses:
+    second = observe(shop, path, watch="counted,result")
+    if os.uname().machine != "x86_64" or not second.watched:
         raise Skip("this machine has no debug registers for us")
     told = [(a["process"], second.variables[a["variable"]]["name"], a["value"], a["write"],
              a["where"]) for a in second.accesses]
@@ -912,6 +906,8 @@ def watching(shop):
     test("... of two variables", (0, "result", 0, False,
                                   f"main (watched.c:{at['result > 1']})") in told, told)
     test("nothing else touched them", len(told) == 4, told)
+    test("what has changed is seen as in the first run", second.names() == first.names()
+         and second.after("counted") == [3], second)
     test("it ends as ever", second.ran.returncode == first.ran.returncode == 0)
 
 
