@@ -50,12 +50,11 @@ static void finish(struct gathering *gathering)
 
 	/* bytes of padding are nobody's */
 	if (gathering->variable && change->word_count) {
-		change->variable = variable_enter(gathering->variable,
-			gathering->area->object, seen, gathering->comparison->program);
-		change->words = realloc(
-			change->words, change->word_count * sizeof(*change->words));
-		seen->changes =
-			memory_grow(seen->changes, seen->change_count, sizeof(*change));
+		change->variable = variable_enter(gathering->variable, gathering->area->object,
+			seen, gathering->comparison->program);
+		change->words =
+			realloc(change->words, change->word_count * sizeof(*change->words));
+		seen->changes = memory_grow(seen->changes, seen->change_count, sizeof(*change));
 		seen->changes[seen->change_count++] = *change;
 		words_kept += change->word_count;
 	}
@@ -129,8 +128,7 @@ static void add_word(struct gathering *gathering, const struct field *field)
 		.width = field->bits > 64 ? 8 : (unsigned)(field->bits + 7) / 8,
 		.encoding = field->encoding,
 		.member = field->path,
-		.before = value_of(
-			gathering, gathering->before, gathering->before_area, field),
+		.before = value_of(gathering, gathering->before, gathering->before_area, field),
 		.after = value_of(gathering, gathering->now, gathering->now_area, field),
 	};
 
@@ -150,8 +148,7 @@ static bool is_full(const struct gathering *gathering)
 /* A byte of bit-fields may have several that changed. */
 static void add_words(struct gathering *gathering, uint64_t address, unsigned char changed)
 {
-	uint64_t first =
-		8 * (address - gathering->area->bias - gathering->variable->start);
+	uint64_t first = 8 * (address - gathering->area->bias - gathering->variable->start);
 
 	for (unsigned i = 0; i < 8 && !is_full(gathering); i++) {
 		const struct field *field;
@@ -180,8 +177,7 @@ static void visit_byte(struct gathering *gathering, uint64_t address, unsigned c
 	if (gathering->variable && address >= gathering->end)
 		finish(gathering);
 	if (!gathering->variable) {
-		struct variable_seen *variable =
-			symbols_at(area->object, address - area->bias);
+		struct variable_seen *variable = symbols_at(area->object, address - area->bias);
 
 		if (!variable) {
 			gathering->unnamed += !is_lazy_binding(area, address);
@@ -265,8 +261,7 @@ static void count_unnamed(struct gathering *gathering)
 
 	if (gathering->comparison->when != SEEN_END || !gathering->unnamed)
 		return;
-	object = kind_enter(
-		gathering->area->object, seen, gathering->comparison->program);
+	object = kind_enter(gathering->area->object, seen, gathering->comparison->program);
 	seen->objects[object].unnamed += gathering->unnamed;
 }
 

@@ -37,8 +37,8 @@ static bool read_state(pid_t tid, char *ret_state, unsigned long *ret_flags)
 	good = fgets(line, sizeof(line), file) != NULL;
 	fclose(file);
 	behind_name = good ? strrchr(line, ')') : NULL;
-	return behind_name && sscanf(behind_name, ") %c %*d %*d %*d %*d %*d %lu", ret_state,
-				      ret_flags) == 2;
+	return behind_name &&
+	       sscanf(behind_name, ") %c %*d %*d %*d %*d %*d %lu", ret_state, ret_flags) == 2;
 }
 
 static bool is_past(pid_t tid)

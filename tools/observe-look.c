@@ -51,8 +51,7 @@ void look_at_birth(struct observation *observation, struct member *member)
 
 	if (!parent)
 		return;
-	if (member->pid == observation->borrower ||
-		shares_memory(member->pid, parent->pid)) {
+	if (member->pid == observation->borrower || shares_memory(member->pid, parent->pid)) {
 		kin_seen(observation, member)->is_borrower = true;
 		return;
 	}
@@ -106,8 +105,7 @@ void look_at(struct observation *observation, struct member *member, enum seen_w
 		kin_seen(observation, member)->is_looked_at = true;
 }
 
-void look_at_parent(
-	struct observation *observation, struct member *child, enum seen_when when)
+void look_at_parent(struct observation *observation, struct member *child, enum seen_when when)
 {
 	struct member *parent = kin_by_index(observation, child->parent);
 

@@ -11,6 +11,7 @@
  * names and types in it are asked for until the end.
  */
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,16 @@
 /* More loaded segments than any linker makes; the file may be damaged. */
 #define LOADS_MAX 64
 
-static const char *const left_out[] = { "libc.so*", "libc-*", "ld-*", "ld.so*",
-	"libpthread[.-]*", "libm[.-]*", "libdl[.-]*", "librt[.-]*", "libresolv[.-]*",
-	"libnss_*", "libgcc_s*", "libasan*", "libtsan*", "libubsan*", "liblsan*",
-	"libfondue*" };
+static const char *const left_out[] = { "libc.so*", "libc-[0-9]*", "ld-linux*", "ld-musl-*",
+	"ld-[0-9]*", "ld.so*", "ld64.so*", "libpthread[.-]*", "libm[.-]*", "libdl[.-]*",
+	"librt[.-]*", "libresolv[.-]*", "libnss_*", "libgcc_s*", "libasan*", "libtsan*",
+	"libubsan*", "liblsan*", "libfondue*" };
+
+/* A program may map any number of files that are no objects. */
+#define OBJECTS_MAX 4096
 
 static struct observed *objects;
+static unsigned object_count;
 
 static bool is_left_out(const char *path)
 {
@@ -55,8 +60,8 @@ static void add_load(struct observed *observed, const GElf_Phdr *p)
 {
 	if (observed->load_count == LOADS_MAX || p->p_vaddr + p->p_memsz < p->p_vaddr)
 		return;
-	observed->loads = memory_grow(
-		observed->loads, observed->load_count, sizeof(*observed->loads));
+	observed->loads =
+		memory_grow(observed->loads, observed->load_count, sizeof(*observed->loads));
 	observed->loads[observed->load_count++] = (struct load){
 		.start = p->p_vaddr,
 		.end = p->p_vaddr + p->p_memsz,
@@ -79,7 +84,8 @@ static void find_got(struct observed *observed)
 				 3 * object->image.word;
 
 	observed->got = object_dynamic_value(object, DT_PLTGOT);
-	observed->got_end = observed->got +
+	observed->got_end =
+		observed->got +
 		(3 + object_dynamic_value(object, DT_PLTRELSZ) / entry) * object->image.word;
 }
 
@@ -104,32 +110,29 @@ static bool is_deleted(const char *path)
 	return length >= sizeof(mark) && !strcmp(path + length - (sizeof(mark) - 1), mark);
 }
 
-static bool open_it(struct observed *observed, const struct mapping *mapping, pid_t tid)
+static bool open_as(struct observed *observed, char *path)
 {
-	char *path = is_deleted(mapping->path) ?
-			     memory_format("/proc/%d/map_files/%lx-%lx", tid,
-				     (unsigned long)mapping->start,
-				     (unsigned long)mapping->end) :
-			     memory_format("/proc/%d/root%s", tid, mapping->path);
-	char *program;
+	bool good = object_open(&observed->object, path) == NULL;
 
-	/* the path in an object is kept by libdwfl, too, and must not end with the process */
-	if (!object_open(&observed->object, path)) {
-		observed->object.path = observed->path;
-		free(path);
-		return true;
-	}
+	/* libdwfl keeps it, and looks beside it for a file with debug information */
+	observed->object.path = observed->path;
 	free(path);
-	program = memory_format("/proc/%d/exe", tid);
-	path = realpath(program, NULL);
-	free(program);
-	if (path && !strcmp(path, observed->path) &&
-		!object_open(&observed->object, observed->path)) {
-		free(path);
-		return true;
-	}
-	free(path);
-	return false;
+	return good;
+}
+
+/* Not everybody may open what the kernel has mapped, but what a process executes. */
+static bool open_deleted(struct observed *observed, const struct mapping *mapping, pid_t tid)
+{
+	char *link = memory_format("/proc/%d/exe", tid), path[PATH_MAX];
+	ssize_t length = readlink(link, path, sizeof(path) - 1);
+
+	path[length > 0 ? length : 0] = '\0';
+	if (!strcmp(path, observed->path))
+		return open_as(observed, link);
+	free(link);
+	return open_as(
+		observed, memory_format("/proc/%d/map_files/%lx-%lx", tid,
+				  (unsigned long)mapping->start, (unsigned long)mapping->end));
 }
 
 static struct observed *make(const struct mapping *mapping, pid_t tid)
@@ -141,7 +144,9 @@ static struct observed *make(const struct mapping *mapping, pid_t tid)
 	observed->path = memory_copy(mapping->path);
 	observed->seen = SEEN_NOBODY;
 	observed->is_left_out = is_left_out(observed->path);
-	if (open_it(observed, mapping, tid))
+	if (is_deleted(observed->path) ? open_deleted(observed, mapping, tid) :
+					 open_as(observed, memory_format("/proc/%d/root%s", tid,
+								   observed->path)))
 		read_loads(observed);
 	return observed;
 }
@@ -155,6 +160,9 @@ struct observed *observed_get(const struct mapping *mapping, pid_t tid)
 	for (observed = objects; observed; observed = observed->next)
 		if (observed->inode == mapping->inode && observed->device == mapping->device)
 			return observed;
+	if (object_count == OBJECTS_MAX)
+		return NULL;
+	object_count++;
 	observed = make(mapping, tid);
 	observed->next = objects;
 	objects = observed;
@@ -201,8 +209,7 @@ char *observed_code(struct observed *observed, uint64_t address)
 			say_base_name(spots.list[0].file), spots.list[0].line);
 	if (function)
 		return memory_format("%s (%s)", function, say_base_name(observed->path));
-	return memory_format(
-		"%s+0x%lx", say_base_name(observed->path), (unsigned long)address);
+	return memory_format("%s+0x%lx", say_base_name(observed->path), (unsigned long)address);
 }
 
 static const struct load *load_at(const struct observed *observed, uint64_t address)

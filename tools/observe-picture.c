@@ -114,12 +114,13 @@ static void find_pages(struct picture *picture, size_t number, int pagemap)
 		entries = memory_get(size);
 		room = count;
 	}
-	is_told = pagemap >= 0 &&
-		  pread(pagemap, entries, size,
-			  (off_t)(area->start / page_size() * sizeof(*entries))) ==
-			  (ssize_t)size;
+	is_told =
+		pagemap >= 0 &&
+		pread(pagemap, entries, size,
+			(off_t)(area->start / page_size() * sizeof(*entries))) == (ssize_t)size;
 	for (size_t i = 0; i < count; i++)
-		slots[i] = !is_told || is_own(entries[i]) ? (uint32_t)picture->count++ : NO_SLOT;
+		slots[i] =
+			!is_told || is_own(entries[i]) ? (uint32_t)picture->count++ : NO_SLOT;
 	picture->slots[number] = slots;
 }
 
@@ -168,9 +169,9 @@ static bool add_page(struct reading *reading, uint64_t address)
 			return false;
 		reading->size = page_size();
 	}
-	reading->list[reading->count++] = (struct iovec){
-		.iov_base = (void *)(uintptr_t)address, .iov_len = page_size()
-	};
+	reading->list[reading->count++] =
+		(struct iovec){ .iov_base = (void *)(uintptr_t)address,
+			.iov_len = page_size() };
 	return true;
 }
 
@@ -225,7 +226,8 @@ size_t picture_bytes_in_use(void)
 	return pages_in_use * page_size();
 }
 
-const unsigned char *picture_page(const struct picture *picture, size_t number, uint64_t address)
+const unsigned char *picture_page(
+	const struct picture *picture, size_t number, uint64_t address)
 {
 	const struct area *area = &picture->space.areas[number];
 	uint32_t slot = picture->slots[number][(address - area->start) / page_size()];
@@ -246,8 +248,8 @@ static void copy_part(const struct picture *picture, size_t number, uint64_t add
 		observed_original(area->object, address - area->bias, ret, size);
 }
 
-void picture_copy(const struct picture *picture, size_t number, uint64_t address, void *ret,
-	size_t size)
+void picture_copy(
+	const struct picture *picture, size_t number, uint64_t address, void *ret, size_t size)
 {
 	const struct area *area = &picture->space.areas[number];
 	unsigned char *to = ret;

@@ -75,7 +75,8 @@ void restart_if_ignored(const struct tracee *tracee, int signal)
 		return;
 	registers.rip -= SYSCALL_BYTES;
 	registers.rax = registers.orig_rax;
-	registers.orig_rax = UINT64_MAX; /* no call any more, so the kernel does not do it, too */
+	/* no call any more, so the kernel does not do it, too */
+	registers.orig_rax = UINT64_MAX;
 	ptrace(PTRACE_SETREGS, tracee->tid, 0, &registers);
 }
 #else

@@ -24,14 +24,13 @@ static struct loaded *last_loaded(struct space *space)
 }
 
 /* Does a copy of @object begin here? */
-static bool begins(struct space *space, const struct observed *object,
-	const struct mapping *mapping)
+static bool begins(
+	struct space *space, const struct observed *object, const struct mapping *mapping)
 {
 	const struct loaded *last = last_loaded(space);
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (!object || !object->is_good ||
-		mapping->offset != (object->loads[0].offset & -page))
+	if (!object || !object->is_good || mapping->offset != (object->loads[0].offset & -page))
 		return false;
 	return !last || last->object != object || mapping->start >= last->end;
 }
@@ -41,8 +40,7 @@ static void add_loaded(
 {
 	uint64_t bias = mapping->start - object->start;
 
-	space->loaded =
-		memory_grow(space->loaded, space->loaded_count, sizeof(*space->loaded));
+	space->loaded = memory_grow(space->loaded, space->loaded_count, sizeof(*space->loaded));
 	space->loaded[space->loaded_count++] = (struct loaded){
 		.object = object,
 		.bias = bias,
@@ -51,8 +49,8 @@ static void add_loaded(
 	};
 }
 
-static void add_area(struct space *space, const struct loaded *loaded, uint64_t start,
-	uint64_t end)
+static void add_area(
+	struct space *space, const struct loaded *loaded, uint64_t start, uint64_t end)
 {
 	struct area *last = space->area_count ? &space->areas[space->area_count - 1] : NULL;
 
@@ -85,13 +83,12 @@ static void add_areas(struct space *space, const struct mapping *mapping)
 		uint64_t end = (load->end + loaded->bias + page - 1) & -page;
 
 		if (load->is_writable)
-			add_area(space, loaded,
-				start > mapping->start ? start : mapping->start,
+			add_area(space, loaded, start > mapping->start ? start : mapping->start,
 				end < mapping->end ? end : mapping->end);
 	}
 }
 
-static enum seen_class class_of(const struct space *space, const struct mapping *mapping)
+static enum seen_class class_of(const struct mapping *mapping)
 {
 	if (mapping->is_shared)
 		return mapping->is_writable ? SEEN_SHARED : SEEN_TEXT;
@@ -101,7 +98,6 @@ static enum seen_class class_of(const struct space *space, const struct mapping 
 		return mapping->is_writable ? SEEN_DATA : SEEN_TEXT;
 	if (!strncmp(mapping->path, "[stack", 6))
 		return SEEN_STACK;
-	(void)space;
 	return !mapping->path[0] || mapping->is_writable ? SEEN_HEAP : SEEN_TEXT;
 }
 
@@ -127,7 +123,7 @@ static void add_stretch(
 static void add_stretches(struct space *space, const struct mapping *mapping)
 {
 	const struct loaded *loaded = last_loaded(space);
-	enum seen_class class = class_of(space, mapping);
+	enum seen_class class = class_of(mapping);
 	uint64_t start = mapping->start;
 
 	if (class == SEEN_HEAP && loaded && start < loaded->end) {

@@ -249,8 +249,8 @@ static char *spell(Dwarf_Die *die, unsigned depth)
 		for (unsigned i = 0; i < STEPS_MAX && step(&type, &halves, &words, depth); i++)
 			;
 	name = type.addr ? named(&type) : memory_copy("void");
-	ret = memory_format("%s%s%s%s%s", words, name, *halves.left ? " " : "", halves.left,
-		halves.right);
+	ret = memory_format(
+		"%s%s%s%s%s", words, name, *halves.left ? " " : "", halves.left, halves.right);
 	free(halves.left);
 	free(halves.right);
 	free(words);

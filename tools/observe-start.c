@@ -24,9 +24,9 @@
 #include "process.h"
 #include "program.h"
 
-#define TRACED                                                                     \
-	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |              \
-		PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT)
+#define TRACED                                                                                 \
+	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | \
+		PTRACE_O_TRACEEXIT)
 
 static _Noreturn void become(
 	char *const *argv, const struct inherited *inherited, int go, int failure)
@@ -58,8 +58,8 @@ static const char *cannot_trace(pid_t pid, int error)
 	struct process process = { .pid = pid, .tid = pid };
 
 	if (error == EPERM || error == EACCES)
-		return memory_format("the program cannot be traced: %s",
-			process_refusal(&process, error));
+		return memory_format(
+			"the program cannot be traced: %s", process_refusal(&process, error));
 	return memory_format("the program cannot be traced: %s", strerror(error));
 }
 
@@ -141,8 +141,7 @@ static const char *object_to(const char *name)
 	return NULL;
 }
 
-const char *start_program(
-	char *const *argv, const struct inherited *inherited, pid_t *ret_pid)
+const char *start_program(char *const *argv, const struct inherited *inherited, pid_t *ret_pid)
 {
 	const char *why = object_to(argv[0]);
 	int go[2], failure[2];

@@ -30,7 +30,8 @@ static bool is_variable(const GElf_Sym *symbol)
 	int type = GELF_ST_TYPE(symbol->st_info);
 
 	return (type == STT_OBJECT || type == STT_COMMON) && symbol->st_size &&
-	       symbol->st_shndx != SHN_UNDEF && symbol->st_value + symbol->st_size > symbol->st_value;
+	       symbol->st_shndx != SHN_UNDEF &&
+	       symbol->st_value + symbol->st_size > symbol->st_value;
 }
 
 static const char *without_version(const char *name)
@@ -220,7 +221,8 @@ struct variable_seen *symbols_at(struct observed *observed, uint64_t address)
 
 void symbols_forget(void)
 {
-	for (struct observed *observed = observed_first(); observed; observed = observed->next) {
+	for (struct observed *observed = observed_first(); observed;
+		observed = observed->next) {
 		observed->seen = SEEN_NOBODY;
 		for (size_t i = 0; observed->variables && i < observed->variables->count; i++)
 			observed->variables->list[i].seen = SEEN_NOBODY;

@@ -206,8 +206,8 @@ static bool take_bit_field(Dwarf_Die *member, uint64_t bits, struct field *ret)
 	if (!type_of(member, &type) || !peel(&type) || bits > 64)
 		return false;
 	ret->bits = bits;
-	ret->encoding = dwarf_tag(&type) == DW_TAG_base_type ? encoding_of(&type) :
-							       SEEN_UNSIGNED;
+	ret->encoding =
+		dwarf_tag(&type) == DW_TAG_base_type ? encoding_of(&type) : SEEN_UNSIGNED;
 	return true;
 }
 

@@ -58,8 +58,7 @@ static const struct field *keep(
 	struct field *fields;
 
 	fields = memory_grow(variable->fields, variable->field_count, sizeof(*fields));
-	memmove(fields + at + 1, fields + at,
-		(variable->field_count - at) * sizeof(*fields));
+	memmove(fields + at + 1, fields + at, (variable->field_count - at) * sizeof(*fields));
 	fields[at] = *field;
 	variable->fields = fields;
 	variable->field_count++;

@@ -86,8 +86,7 @@ static struct watched find(struct observation *observation, const struct tracee 
 	return ret;
 }
 
-static struct watched *find_all(
-	struct observation *observation, const struct tracee *tracee)
+static struct watched *find_all(struct observation *observation, const struct tracee *tracee)
 {
 	struct watched *list;
 	struct space space;
@@ -117,8 +116,8 @@ static uint64_t control(const struct watched *list)
 
 	for (unsigned i = 0; i < OBSERVE_WATCHED_MAX; i++)
 		if (list[i].variable != SEEN_NOBODY && list[i].accesses < ACCESSES_MAX)
-			ret |= UINT64_C(1) << 2 * i |
-			       (3 | widths[list[i].width] << 2) << (16 + 4 * i);
+			ret |= UINT64_C(1) << 2 * i | (3 | widths[list[i].width] << 2)
+							      << (16 + 4 * i);
 	return ret;
 }
 
@@ -153,8 +152,8 @@ void watch_parent(struct observation *observation, const struct member *child)
 			ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0);
 }
 
-static void note(struct observation *observation, const struct tracee *tracee,
-	struct watched *watched)
+static void note(
+	struct observation *observation, const struct tracee *tracee, struct watched *watched)
 {
 	struct seen *seen = observation->seen;
 	uint64_t value = value_of(tracee->tid, watched);

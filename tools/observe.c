@@ -7,8 +7,8 @@
  * be delivered, and tells us. Each report is handled at once (`observe-look`,
  * `observe-signal`, `observe-watch`), and the thread goes on as if nothing had been.
  *
- * Reports come in any order: a child may stop before its parent's fork is told. So it is
- * the child's stop that counts, and of the parent's nothing is needed. A thread in a group
+ * Reports come in any order: a child may stop before its parent's fork is told, or after.
+ * It is the child's stop that counts, whichever brings it about. A thread in a group
  * stop (SIGSTOP, job control) is not continued but listened to, so that it stays stopped
  * until somebody sends SIGCONT; its parent sees it stop as ever.
  *
@@ -102,16 +102,24 @@ static void decide_all(struct observation *observation)
 			decide(observation, member);
 }
 
+static void note(struct observation *observation, pid_t tid, int status);
+
 /*
- * Where the kernel does not say whose memory it is (see `observe-look`), the parent's report
- * does. Its child has most often been seen by then, and if not, it waits at its birth.
+ * A child stops at its birth without fail, so it is waited for: a parent that leaves at once
+ * would be gone before it is heard of. Where the kernel does not say whose memory it has (see
+ * `observe-look`), the report of vfork does.
  */
-static void note_vfork(struct observation *observation, const struct tracee *tracee)
+static void note_birth(struct observation *observation, const struct tracee *tracee, int event)
 {
 	unsigned long child = 0;
+	int status;
 
 	ptrace(PTRACE_GETEVENTMSG, tracee->tid, 0, &child);
-	look_at_borrower(observation, (pid_t)child);
+	if (event == PTRACE_EVENT_VFORK)
+		look_at_borrower(observation, (pid_t)child);
+	if (!kin_tracee(observation, (pid_t)child) &&
+		waitpid((pid_t)child, &status, __WALL) == (pid_t)child)
+		note(observation, (pid_t)child, status);
 }
 
 static void note_event(struct observation *observation, struct tracee *tracee, int event)
@@ -122,8 +130,8 @@ static void note_event(struct observation *observation, struct tracee *tracee, i
 	}
 	if (event == PTRACE_EVENT_EXEC)
 		note_exec(observation, tracee);
-	else if (event == PTRACE_EVENT_VFORK)
-		note_vfork(observation, tracee);
+	else if (event != PTRACE_EVENT_VFORK_DONE)
+		note_birth(observation, tracee, event);
 	go_on(tracee, 0);
 }
 
@@ -196,11 +204,11 @@ static void do_what_is_due(struct observation *observation)
 
 static void loop(struct observation *observation)
 {
-	while (observation->tracees) {
+	for (;;) {
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
 
-		if (tid < 0)
+		if (tid < 0 || (tid == 0 && !observation->tracees))
 			break;
 		if (tid > 0)
 			note(observation, tid, status);

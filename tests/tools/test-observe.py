@@ -759,8 +759,11 @@ int counted;
 /* Stopped by a signal, seen so by its parent, continued, and ended. */
 int main(void)
 {
-	int status, signals[] = { SIGSTOP, SIGTSTP }, good = 0;
+	int status, signals[] = { SIGSTOP, SIGTSTP }, good = 0, go[2];
+	char byte;
 
+	if (pipe(go) != 0)
+		return 99;
 	for (unsigned i = 0; i < 2; i++) {
 		pid_t child = fork();
 
@@ -768,13 +771,15 @@ int main(void)
 			counted = 1;
 			raise(signals[i]);
 			counted = 2;
-			_exit(11);
+			_exit(read(go[0], &byte, 1) == 1 ? 11 : 12);
 		}
 		good += waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) &&
 			WSTOPSIG(status) == signals[i];
 		good += waitpid(child, &status, WNOHANG | WUNTRACED) == 0;
 		kill(child, SIGCONT);
 		good += waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status);
+		if (write(go[1], "", 1) != 1)
+			return 98;
 		good += waitpid(child, &status, 0) == child && WIFEXITED(status) &&
 			WEXITSTATUS(status) == 11;
 	}
@@ -786,7 +791,7 @@ int main(void)
 @check
 def group_stops(shop):
     path = shop.program("stop", GROUP_STOP)
-    plain = run([path], start_new_session=False)
+    plain = run([path])
     seen = observe(shop, path)
     test("a child is stopped and continued, and its parent sees it, as ever",
          seen.ran.returncode == plain.returncode == 8, seen)
@@ -931,6 +936,10 @@ class Terminal:
             self.text += more.decode().replace("\r", "")
         return True
 
+    def group(self):
+        """Whom it would send its signals."""
+        return os.tcgetpgrp(self.fd)
+
     def type(self, text):
         os.write(self.fd, text.encode())
 
@@ -960,8 +969,11 @@ def terminal(shop):
         " ".join(command_of(shop, path)))
     terminal = Terminal(needs("bash"), "-c", script)
     terminal.wait_for("+\n", 3)
+    job = terminal.group()
     terminal.type("\x1a")
     test("Ctrl-Z stops it for the shell", terminal.wait_for("stopped 148"), terminal.text)
+    while terminal.group() != job:
+        os.sched_yield()
     terminal.type("\x03")
     test("... and it goes on, and ends by Ctrl-C", terminal.wait_for("ended 3\n")
          and "ended by 2\n" in terminal.text, terminal.text)
@@ -1061,6 +1073,26 @@ def daemons(shop):
     test("of a daemon the last process is told to end, though its parents are gone",
          len(seen.children) == 2 and seen.processes[2]["status"] == 4
          and seen.after("served") == [5] and seen.ran.returncode == 0, seen)
+
+
+LEAVES = HEAD + r"""
+int mine;
+
+int main(void)
+{
+	if (fork() == 0)
+		mine = 4;
+	return 0;
+}
+"""
+
+
+@check
+def parents_that_leave(shop):
+    path = shop.program("leaves", LEAVES)
+    all_seen = [observe(shop, path) for _ in range(30)]
+    missed = [seen for seen in all_seen if seen.after("mine") != [4]]
+    test("a child whose parent leaves at once, 30 times", not missed, missed[:1])
 
 
 EXECUTOR = HEAD + r"""
