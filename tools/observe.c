@@ -56,6 +56,7 @@ static void note_exec(struct observation *observation, struct tracee *tracee)
 	member->program = kin_program_path(tracee->tid);
 	member->has_executed = true;
 	member->is_over = false;
+	member->held = NULL;
 	free(member->watched);
 	member->watched = NULL;
 	kin_seen(observation, member)->executed = memory_copy(member->program);
