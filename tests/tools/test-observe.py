@@ -520,8 +520,9 @@ def plugins(shop):
     seen = observe(shop, host, plugin, "close")
     test("one that is unloaded before the end is not compared with what is there then",
          not seen.of("loaded_hits") and seen.after("mine") == [1, 2, 3], seen)
-    other = shop.library_of("other_.so", PLUGIN.replace("hits;", "hits = 77;"))
-    seen = observe(shop, host, plugin, "close", other)
+    one, other = (shop.library_of(name, PLUGIN.replace("hits;", f"hits = {hits};"))
+                  for name, hits in [("one.so", 11), ("two.so", 77)])
+    seen = observe(shop, host, one, "close", other)
     test("... nor is another one that has been loaded in its place",
          not seen.of("loaded_hits") and seen.after("mine") == [1, 2, 3]
          and all(seen.processes[i]["status"] == 0 for i in seen.children), seen)
