@@ -6,11 +6,14 @@
 
 Programs wait for one another by pipes and by what the kernel says of them, never by time.
 """
+import ctypes
+import errno
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 
@@ -240,7 +243,6 @@ int main(void)
 
 
 def as_real(value, width=8):
-    import struct
     return struct.unpack("<d" if width == 8 else "<f", value.to_bytes(width, "little"))[0]
 
 
@@ -1346,6 +1348,43 @@ def rights(shop):
     os.unlink(shop.path("seen"))
     seen = observe(shop, path, user=65534)
     test("others can be observed by anybody", seen.ran.returncode == 0 and seen.forked, seen)
+
+
+def forbid(number):
+    """For subprocess: this system call fails with EPERM from now on, as in some containers."""
+    load, equal, give = 0x20, 0x15, 0x06  # BPF: the call's number; is it that; what then
+    code = b"".join(struct.pack("HBBI", *step) for step in [
+        (load, 0, 0, 0), (equal, 0, 1, number), (give, 0, 0, 0x00050000 | errno.EPERM),
+        (give, 0, 0, 0x7fff0000)])
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(buffer)))
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def apply(code_of_program=buffer):
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
+            raise OSError(ctypes.get_errno(), "seccomp")
+    return apply
+
+
+@check
+def containers(shop):
+    if os.uname().machine != "x86_64":
+        raise Skip("the numbers of system calls are those of x86-64")
+    path = shop.program("marks", HEAD + r"""
+int main(int argc, char **argv)
+{
+	return argc < 2 || !fopen(argv[1], "w");
+}
+""")
+    for name, number in [("ptrace()", 101), ("process_vm_readv()", 310)]:
+        seen = observe(shop, path, shop.path("mark"), preexec_fn=forbid(number))
+        test(f"where {name} is forbidden that is said, and the program does not run",
+             seen.ran.returncode == 99 and "cannot be traced" in seen.why
+             and not os.path.exists(shop.path("mark")), seen)
+    seen = observe(shop, shop.program("spawn", SPAWN), preexec_fn=forbid(312))
+    test("where kcmp() is forbidden it is known all the same who borrows memory",
+         [seen.processes[i]["borrower"] for i in seen.children] == [True, True, False]
+         and seen.names() == set(), seen)
 
 
 @check
