@@ -20,6 +20,7 @@
 
 #include "maps.h"
 #include "memory.h"
+#include "observe-inherit.h"
 #include "observe-start.h"
 #include "process.h"
 #include "program.h"
@@ -37,6 +38,7 @@ static _Noreturn void become(
 	/* nothing comes if the observer is gone */
 	if (read(go, &byte, 1) != 1)
 		_exit(127);
+	inherit_restore();
 	sigaction(SIGCHLD, &inherited->child, NULL);
 	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 	execvp(argv[0], argv);
@@ -149,6 +151,7 @@ const char *start_program(char *const *argv, const struct inherited *inherited, 
 
 	if (why)
 		return why;
+	inherit_note();
 	if (pipe2(go, O_CLOEXEC) != 0)
 		return memory_format("no pipe: %s", strerror(errno));
 	if (pipe2(failure, O_CLOEXEC) != 0) {

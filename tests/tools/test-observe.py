@@ -564,6 +564,12 @@ int main(void)
          seen.objects[secret["object"]]["kind"] == "needed", seen)
 
 
+def separate_debug_information(shop, name):
+    shop.make("objcopy", "--only-keep-debug", name, name + ".debug")
+    shop.make("strip", name)
+    shop.make("objcopy", f"--add-gnu-debuglink={name}.debug", name)
+
+
 @check
 def kinds_of_programs(shop):
     source = HEAD + r"""
@@ -605,9 +611,7 @@ int main(void)
              == [(7, 8)] * 2
              and seen.ran.returncode == 0, seen)
     path = shop.program("split", source, "-Wl,--build-id")
-    shop.make("objcopy", "--only-keep-debug", "split", "split.debug")
-    shop.make("strip", "split")
-    shop.make("objcopy", "--add-gnu-debuglink=split.debug", "split")
+    separate_debug_information(shop, "split")
     seen = observe(shop, path)
     test("stripped, its debug information in a file of its own",
          seen.after("secret") == [9, 9] and seen.variable("secret")["type"] == "int", seen)
@@ -1102,6 +1106,50 @@ def daemons(shop):
     test("of a daemon the last process is told to end, though its parents are gone",
          len(seen.children) == 2 and seen.processes[2]["status"] == 4
          and seen.after("served") == [5] and seen.ran.returncode == 0, seen)
+
+
+HEIR = HEAD + r"""
+#include <dirent.h>
+int mine;
+
+int main(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	if (fork() == 0) {
+		mine = 1;
+		_exit(0);
+	}
+	wait(NULL);
+	while ((entry = readdir(directory)))
+		if (atoi(entry->d_name) > 2 && atoi(entry->d_name) != dirfd(directory))
+			printf("%s ", entry->d_name);
+	printf("%s\n%s", getenv("DEBUGINFOD_URLS"), fgets((char[99]){ 0 }, 99, stdin));
+	return 0;
+}
+"""
+
+
+@check
+def inheritance(shop):
+    path = shop.program("heir", HEIR)
+    separate_debug_information(shop, "heir")
+    shop.write("input", "a line\n")
+    options = {"env": dict(os.environ, DEBUGINFOD_URLS="http://127.0.0.1:9/"),
+               "cwd": shop.directory}
+    with open(shop.path("input")) as given:
+        options["pass_fds"] = [given.fileno()]
+        plain = run([path], stdin=given, **options)
+        given.seek(0)
+        seen = observe(shop, path, stdin=given, **options)
+        test("descriptors, standard input and environment are the program's own",
+             seen.ran.stdout == plain.stdout and plain.stdout.endswith(":9/\na line\n"),
+             f"{plain} {seen}")
+        given.seek(0)
+        seen = observe(shop, path, stdin=given, watch="mine", **options)
+    lines = seen.ran.stdout.split("\n")
+    test("... in a second run, too", lines[0] == lines[2] == plain.stdout.split("\n")[0], seen)
 
 
 LEAVES = HEAD + r"""
