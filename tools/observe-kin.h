@@ -12,19 +12,19 @@ struct tracee;
 struct member {
 	struct member *next;
 	pid_t pid;
-	size_t index;	     /* in seen->processes */
-	size_t parent;	     /* likewise, or SEEN_NOBODY */
+	size_t index;	       /* in seen->processes */
+	size_t parent;	       /* likewise, or SEEN_NOBODY */
 	struct picture *birth; /* NULL: it is not compared with anything */
-	bool is_program;     /* the process that was started */
-	bool has_executed;   /* a program, since it was born */
-	struct tracee *held; /* its end is reported, and may be the process's; or NULL */
-	bool is_over;	     /* looked at for the last time */
+	bool is_program;       /* the process that was started */
+	bool has_executed;     /* a program, since it was born */
+	struct tracee *held;   /* its end is reported, and may be the process's; or NULL */
+	bool is_over;	       /* looked at for the last time */
 	bool has_crashed, had_early_look;
-	unsigned children;   /* it has had so far */
+	unsigned children;     /* it has had so far */
 	unsigned birth_number; /* which of its parent's children it is, from 1 */
 	unsigned samples;
 	uint64_t sampled_us, signalled_us; /* when it was last looked at so; 0: never */
-	const char *program; /* path of what it executes; see kin_program_path() */
+	const char *program;	 /* path of what it executes; see kin_program_path() */
 	struct watched *watched; /* of observe-watch; NULL: not yet */
 };
 
@@ -45,7 +45,7 @@ struct observation {
 	struct tracee *tracees;
 	uint64_t start_us;
 	uint64_t due_us; /* when there is something to do; see kin_set_due() */
-	pid_t borrower; /* that vfork was told of, and that has not been born yet */
+	pid_t borrower;	 /* that vfork was told of, and that has not been born yet */
 	/* of observe-signal, by signal: when it is to be passed on to the program, and when
 	   it last arrived there; 0: not */
 	uint64_t pass_us[SIGNALS], arrived_us[SIGNALS];

@@ -16,8 +16,7 @@ void look_at_borrower(struct observation *observation, pid_t pid);
 void look_at(struct observation *observation, struct member *member, enum seen_when when);
 
 /* The parent of @child against the birth of that. */
-void look_at_parent(
-	struct observation *observation, struct member *child, enum seen_when when);
+void look_at_parent(struct observation *observation, struct member *child, enum seen_when when);
 
 /* @member is about to end, its memory is there still. */
 void look_at_end(struct observation *observation, struct member *member);

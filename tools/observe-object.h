@@ -26,8 +26,8 @@ struct observed {
 	struct object object;
 	struct load *loads;
 	unsigned load_count;
-	uint64_t start, end;	   /* whole pages, from the first to the last */
-	uint64_t got, got_end;	   /* which lazy binding writes */
+	uint64_t start, end;	    /* whole pages, from the first to the last */
+	uint64_t got, got_end;	    /* which lazy binding writes */
 	struct debuginfo debuginfo; /* see observed_debuginfo() */
 	bool has_debuginfo;
 	struct naming *naming;	     /* NULL: not yet wanted */

@@ -26,5 +26,5 @@ size_t picture_bytes_in_use(void);
 const unsigned char *picture_page(const struct picture *picture, size_t area, uint64_t address);
 
 /* Copy bytes of an area, wherever they are from. What is beyond it is 0. */
-void picture_copy(const struct picture *picture, size_t area, uint64_t address, void *ret,
-	size_t size);
+void picture_copy(
+	const struct picture *picture, size_t area, uint64_t address, void *ret, size_t size);

@@ -18,5 +18,4 @@ struct inherited {
  *
  * Return: NULL, and the program waits in the stop of its exec; or why not.
  */
-const char *start_program(
-	char *const *argv, const struct inherited *inherited, pid_t *ret_pid);
+const char *start_program(char *const *argv, const struct inherited *inherited, pid_t *ret_pid);

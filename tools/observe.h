@@ -13,8 +13,8 @@ struct observe_options {
 	/* To be watched by debug registers: by object and address, as an earlier run saw them. */
 	const struct seen_variable *watched[OBSERVE_WATCHED_MAX];
 	const char *watched_objects[OBSERVE_WATCHED_MAX]; /* their paths */
-	uint64_t watched_offsets[OBSERVE_WATCHED_MAX]; /* of the word in it */
-	unsigned watched_widths[OBSERVE_WATCHED_MAX];  /* bytes of it; 0: as many as can be */
+	uint64_t watched_offsets[OBSERVE_WATCHED_MAX];	  /* of the word in it */
+	unsigned watched_widths[OBSERVE_WATCHED_MAX]; /* bytes of it; 0: as many as can be */
 	unsigned watched_count;
 };
 
