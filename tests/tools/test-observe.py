@@ -790,6 +790,8 @@ int main(void)
 
 		if (child == 0) {
 			counted = 1;
+			/* SIGTSTP stops nobody whose group has no parent outside */
+			setpgid(0, 0);
 			raise(signals[i]);
 			counted = 2;
 			_exit(read(go[0], &byte, 1) == 1 ? 11 : 12);
