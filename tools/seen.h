@@ -82,7 +82,7 @@ struct seen_word {
 enum seen_when {
 	SEEN_EARLY,  /* soon after birth: what is set then and never again is a role mark */
 	SEEN_SAMPLE, /* now and then */
-	SEEN_SIGNAL, /* just before the family was told to end */
+	SEEN_SIGNAL, /* just before the family was told to end; of several the last counts */
 	SEEN_END,    /* at its death */
 	SEEN_PARENT, /* the parent, at the death of its child, against the child's birth */
 	SEEN_CRASH,  /* the parent, when its child crashed, against the child's birth */
