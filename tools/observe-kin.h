@@ -32,8 +32,9 @@ struct tracee {
 	struct tracee *next;
 	pid_t tid;
 	struct member *member;
-	bool is_ending; /* it has reported its end */
-	bool is_armed;	/* its debug registers are set */
+	bool is_ending;	     /* it has reported its end */
+	bool is_armed;	     /* its debug registers are set */
+	bool is_interrupted; /* it has been asked to stop, for that */
 };
 
 #define SIGNALS 65 /* those of Linux, and 0, which is none */

@@ -64,25 +64,60 @@ static bool is_ignored(pid_t tid, int signal)
 	return !is_in_set(tid, "SigCgt", signal);
 }
 
+/* Has a call returned EINTR that may be begun again? */
+static bool is_interrupted(pid_t tid, struct user_regs_struct *ret)
+{
+	return ptrace(PTRACE_GETREGS, tid, 0, ret) == 0 && (int64_t)ret->rax == -EINTR &&
+	       only_waits(ret->orig_rax);
+}
+
+static void begin_again(pid_t tid, struct user_regs_struct *registers)
+{
+	registers->rip -= SYSCALL_BYTES;
+	registers->rax = registers->orig_rax;
+	/* no call any more, so the kernel does not do it, too */
+	registers->orig_rax = UINT64_MAX;
+	ptrace(PTRACE_SETREGS, tid, 0, registers);
+}
+
 void restart_if_ignored(const struct tracee *tracee, int signal)
 {
 	struct user_regs_struct registers;
 
-	if (ptrace(PTRACE_GETREGS, tracee->tid, 0, &registers) != 0)
-		return;
-	if ((int64_t)registers.rax != -EINTR || !only_waits(registers.orig_rax) ||
-		!is_ignored(tracee->tid, signal))
-		return;
-	registers.rip -= SYSCALL_BYTES;
-	registers.rax = registers.orig_rax;
-	/* no call any more, so the kernel does not do it, too */
-	registers.orig_rax = UINT64_MAX;
-	ptrace(PTRACE_SETREGS, tracee->tid, 0, &registers);
+	if (is_interrupted(tracee->tid, &registers) && is_ignored(tracee->tid, signal))
+		begin_again(tracee->tid, &registers);
+}
+
+/* Some signal that is not blocked waits for it, or for any thread of its process. */
+static bool has_pending(pid_t tid)
+{
+	char own[64] = "", shared[64] = "", blocked[64] = "";
+
+	process_field(tid, "SigPnd", own, sizeof(own));
+	process_field(tid, "ShdPnd", shared, sizeof(shared));
+	process_field(tid, "SigBlk", blocked, sizeof(blocked));
+	return (strtoull(own, NULL, 16) | strtoull(shared, NULL, 16)) &
+	       ~strtoull(blocked, NULL, 16);
+}
+
+void restart_if_interrupted(struct tracee *tracee)
+{
+	struct user_regs_struct registers;
+
+	if (tracee->is_interrupted && is_interrupted(tracee->tid, &registers) &&
+		!has_pending(tracee->tid))
+		begin_again(tracee->tid, &registers);
+	tracee->is_interrupted = false;
 }
 #else
 void restart_if_ignored(const struct tracee *tracee, int signal)
 {
 	(void)tracee;
 	(void)signal;
+}
+
+void restart_if_interrupted(struct tracee *tracee)
+{
+	tracee->is_interrupted = false;
 }
 #endif

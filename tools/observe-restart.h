@@ -8,3 +8,6 @@
 
 /* @signal is about to be given to @tracee: if that ignores it, it waits on as if untraced. */
 void restart_if_ignored(const struct tracee *tracee, int signal);
+
+/* @tracee was stopped because we wanted it to (PTRACE_INTERRUPT): neither is that. */
+void restart_if_interrupted(struct tracee *tracee);

@@ -149,7 +149,8 @@ void watch_parent(struct observation *observation, const struct member *child)
 	for (struct tracee *tracee = observation->tracees; tracee; tracee = tracee->next)
 		if (observation->options->watched_count && !tracee->is_armed &&
 			tracee->member->index == child->parent)
-			ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0);
+			tracee->is_interrupted =
+				ptrace(PTRACE_INTERRUPT, tracee->tid, 0, 0) == 0;
 }
 
 static void note(

@@ -136,12 +136,15 @@ static void note_event(struct observation *observation, struct tracee *tracee, i
 	go_on(tracee, 0);
 }
 
-static void note_group_stop(const struct tracee *tracee, int signal)
+static void note_group_stop(struct tracee *tracee, int signal)
 {
-	if (signal == SIGTRAP)
-		go_on(tracee, 0); /* its birth, or the end of a group stop */
-	else
+	if (signal != SIGTRAP) {
 		ptrace(PTRACE_LISTEN, tracee->tid, 0, 0);
+		return;
+	}
+	/* its birth, the end of a group stop, or our wish */
+	restart_if_interrupted(tracee);
+	go_on(tracee, 0);
 }
 
 static void note_signal(struct observation *observation, struct tracee *tracee, int signal)

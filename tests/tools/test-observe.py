@@ -1462,6 +1462,75 @@ int main(void)
     test("padding is nobody's", not seen.of("padded"), seen)
 
 
+WAITING_THREAD = HEAD + r"""
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+int counted;
+static int ends[2], result = -1;
+static volatile pid_t waiter;
+
+static void *wait_for_it(void *arg)
+{
+	waiter = (pid_t)syscall(SYS_gettid);
+
+	struct epoll_event event = { .events = EPOLLIN };
+	int set = epoll_create1(0);
+
+	epoll_ctl(set, EPOLL_CTL_ADD, ends[0], &event);
+	result = epoll_wait(set, &event, 1, 100000);
+	return arg;
+}
+
+/* Until the other thread sleeps. */
+static void settle(void)
+{
+	char path[64], state = 0;
+
+	while (state != 'S') {
+		FILE *stat;
+
+		if (!waiter)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)waiter);
+		stat = fopen(path, "r");
+		if (!stat || fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
+			_exit(9);
+		fclose(stat);
+	}
+}
+
+int main(void)
+{
+	pthread_t thread;
+
+	if (pipe(ends) != 0)
+		return 9;
+	pthread_create(&thread, NULL, wait_for_it, NULL);
+	settle();
+	for (int i = 0; i < 3; i++) {
+		if (fork() == 0) {
+			counted = 1;
+			_exit(0);
+		}
+		wait(NULL);
+	}
+	settle();
+	counted += write(ends[1], "", 1) != 1;
+	pthread_join(thread, NULL);
+	return result + counted;
+}
+"""
+
+
+@check
+def watched_threads(shop):
+    path = shop.program("waiting", WAITING_THREAD, "-pthread")
+    plain = run([path])
+    seen = observe(shop, path, watch="counted")
+    test("a thread that sleeps while its process is watched does not notice",
+         seen.ran.returncode == plain.returncode == 1, f"{plain} {seen}")
+
+
 @check
 def many_forks(shop):
     path = shop.program("many", HEAD + r"""
