@@ -29,7 +29,7 @@
 
 /* Of the parent every one of the first looks is kept, of later ones each whose number is a
  * power of two: of 10,000 children they would tell the same. */
-#define PARENT_LOOKS 64
+#define PARENT_LOOKS 16
 
 /* Copies for children that live at the same time; more of them are not looked at. */
 #define BYTES_MAX (UINT64_C(2) << 30)
