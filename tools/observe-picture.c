@@ -7,15 +7,16 @@
  * others, so that a table of 64 MiB of which nothing is used costs nothing. All the others
  * need no copy, for the file says what is in them.
  *
- * The pages of all areas are read by few calls into one buffer, one behind the other.
- * Memory that is new costs more than the copy, so buffers are kept for the next picture.
+ * They are read through /proc/PID/mem. process_vm_readv(2) pins what it reads, and a page
+ * that a child shares with its parent is copied by the kernel before it is pinned: the child
+ * would get a copy of all that its parent has, for being looked at. The pages of all areas go
+ * into one buffer. Memory that is new costs more than the copy, so buffers are kept for the
+ * next picture.
  */
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -134,80 +135,80 @@ static void make_room(struct picture *picture)
 	picture->bytes = memory_get(picture->capacity * page_size());
 }
 
-struct reading {
-	pid_t tid;
-	unsigned char *to;
-	struct iovec list[IOV_MAX];
-	unsigned count;
-	size_t size;
-};
-
-static bool flush(struct reading *reading)
+static bool read_run(int memory, uint64_t address, unsigned char *to, size_t size)
 {
-	struct iovec local = { .iov_base = reading->to, .iov_len = reading->size };
-	bool good = !reading->count || process_vm_readv(reading->tid, &local, 1, reading->list,
-					       reading->count, 0) == (ssize_t)reading->size;
+	while (size) {
+		ssize_t got = pread(memory, to, size, (off_t)address);
 
-	reading->to += reading->size;
-	reading->count = 0;
-	reading->size = 0;
-	return good;
-}
-
-static bool add_page(struct reading *reading, uint64_t address)
-{
-	struct iovec *last = reading->count ? &reading->list[reading->count - 1] : NULL;
-
-	reading->size += page_size();
-	if (last && (uintptr_t)last->iov_base + last->iov_len == address) {
-		last->iov_len += page_size();
-		return true;
-	}
-	if (reading->count == IOV_MAX) {
-		reading->size -= page_size();
-		if (!flush(reading))
+		if (got <= 0)
 			return false;
-		reading->size = page_size();
+		address += (size_t)got;
+		to += got;
+		size -= (size_t)got;
 	}
-	reading->list[reading->count++] =
-		(struct iovec){ .iov_base = (void *)(uintptr_t)address,
-			.iov_len = page_size() };
 	return true;
 }
 
-static bool read_pages(struct picture *picture, pid_t tid)
+/* Pages of it that stand one behind the other stand so in the buffer, too. */
+static bool read_area(const struct picture *picture, size_t number, int memory)
 {
-	struct reading reading = { .tid = tid, .to = picture->bytes };
+	const struct area *area = &picture->space.areas[number];
+	const uint32_t *slots = picture->slots[number];
+	size_t count = pages_of(area), end;
 
-	for (size_t i = 0; i < picture->space.area_count; i++) {
-		const struct area *area = &picture->space.areas[i];
-
-		for (size_t page = 0; page < pages_of(area); page++)
-			if (picture->slots[i][page] != NO_SLOT &&
-				!add_page(&reading, area->start + page * page_size()))
-				return false;
+	for (size_t page = 0; page < count; page = end + 1) {
+		end = page;
+		while (end < count && slots[end] != NO_SLOT)
+			end++;
+		if (end > page && !read_run(memory, area->start + page * page_size(),
+					  picture->bytes + slots[page] * page_size(),
+					  (end - page) * page_size()))
+			return false;
 	}
-	return flush(&reading);
+	return true;
+}
+
+static int open_of(pid_t tid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", tid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool read_pages(const struct picture *picture, pid_t tid)
+{
+	int memory = open_of(tid, "mem");
+	bool good = memory >= 0;
+
+	for (size_t i = 0; good && i < picture->space.area_count; i++)
+		good = read_area(picture, i, memory);
+	if (memory >= 0)
+		close(memory);
+	return good;
+}
+
+static void find_all_pages(struct picture *picture, pid_t tid)
+{
+	int pagemap = open_of(tid, "pagemap");
+
+	picture->slots = memory_get(picture->space.area_count * sizeof(*picture->slots));
+	for (size_t i = 0; i < picture->space.area_count; i++)
+		find_pages(picture, i, pagemap);
+	if (pagemap >= 0)
+		close(pagemap);
 }
 
 struct picture *picture_take(pid_t tid)
 {
 	struct picture *picture = get_picture();
-	char path[64];
-	int pagemap;
 
 	picture->space = (struct space){ 0 };
 	if (!space_read(&picture->space, tid)) {
 		picture_free(picture);
 		return NULL;
 	}
-	picture->slots = memory_get(picture->space.area_count * sizeof(*picture->slots));
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", tid);
-	pagemap = open(path, O_RDONLY | O_CLOEXEC);
-	for (size_t i = 0; i < picture->space.area_count; i++)
-		find_pages(picture, i, pagemap);
-	if (pagemap >= 0)
-		close(pagemap);
+	find_all_pages(picture, tid);
 	pages_in_use += picture->count;
 	make_room(picture);
 	if (read_pages(picture, tid))

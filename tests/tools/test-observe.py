@@ -1531,6 +1531,47 @@ def watched_threads(shop):
          seen.ran.returncode == plain.returncode == 1, f"{plain} {seen}")
 
 
+SHARES = HEAD + r"""
+#include <fcntl.h>
+#include <stdint.h>
+#define PAGES 256
+static char table[PAGES + 1][4096];
+
+/* How many pages of the table are the child's alone; its parent has filled them. */
+int main(void)
+{
+	uint64_t entries[PAGES];
+	int status, own = 0;
+
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		return 77;
+	memset(table, 1, sizeof(table));
+	if (fork() == 0) {
+		int pagemap = open("/proc/self/pagemap", O_RDONLY);
+
+		if (pread(pagemap, entries, sizeof(entries), (uintptr_t)table / 4096 * 8) !=
+			sizeof(entries))
+			_exit(77);
+		for (int i = 0; i < PAGES; i++)
+			own += entries[i] >> 56 & 1;
+		_exit(own < 8 ? own : 8);
+	}
+	wait(&status);
+	return WEXITSTATUS(status);
+}
+"""
+
+
+@check
+def shared_pages(shop):
+    path = shop.program("shares", SHARES)
+    if run([path]).returncode == 77:
+        raise Skip("pages are of another size, or not told of")
+    seen = observe(shop, path)
+    test("a child is not given copies of its parent's pages for being looked at",
+         seen.ran.returncode < 8, seen)
+
+
 @check
 def many_forks(shop):
     path = shop.program("many", HEAD + r"""
