@@ -20,6 +20,7 @@
 
 #include "maps.h"
 #include "memory.h"
+#include "observe-picture.h"
 #include "observe-inherit.h"
 #include "observe-start.h"
 #include "process.h"
@@ -110,6 +111,15 @@ static bool is_readable(pid_t pid)
 	return good;
 }
 
+/* ... nor that. */
+static bool has_picture(pid_t pid)
+{
+	struct picture *picture = picture_take(pid);
+
+	picture_free(picture);
+	return picture != NULL;
+}
+
 static const char *trace(const char *name, pid_t pid, int go, int failure)
 {
 	int error = 0;
@@ -123,7 +133,7 @@ static const char *trace(const char *name, pid_t pid, int go, int failure)
 			return cannot_execute(name, error);
 		return memory_format("%s: it was killed before it began", name);
 	}
-	if (!is_readable(pid))
+	if (!is_readable(pid) || !has_picture(pid))
 		return give_up(pid, cannot_trace(pid, EPERM));
 	return NULL;
 }
