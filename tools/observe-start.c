@@ -20,8 +20,8 @@
 
 #include "maps.h"
 #include "memory.h"
-#include "observe-picture.h"
 #include "observe-inherit.h"
+#include "observe-picture.h"
 #include "observe-start.h"
 #include "process.h"
 #include "program.h"

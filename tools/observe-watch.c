@@ -20,10 +20,10 @@
 #include <sys/user.h>
 
 #include "memory.h"
-#include "process.h"
 #include "observe-variable.h"
 #include "observe-watch.h"
 #include "observe-where.h"
+#include "process.h"
 
 /* Of one process, to one variable: who reads at all does so among the first. */
 #define ACCESSES_MAX 24

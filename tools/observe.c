@@ -23,8 +23,8 @@
 #include "observe-compare.h"
 #include "observe-last.h"
 #include "observe-look.h"
-#include "observe-signal.h"
 #include "observe-restart.h"
+#include "observe-signal.h"
 #include "observe-watch.h"
 
 /* For a thread to get from one stop to where it cannot stop any more. */
