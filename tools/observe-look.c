@@ -69,7 +69,7 @@ void look_at_borrower(struct observation *observation, pid_t pid)
 {
 	struct member *member = kin_member(observation, pid);
 
-	observation->borrower = pid;
+	observation->borrower = member ? 0 : pid;
 	if (!member || !member->birth || member->has_executed)
 		return;
 	kin_seen(observation, member)->is_borrower = true;
