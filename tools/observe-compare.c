@@ -20,6 +20,7 @@
 #include "observe-compare.h"
 #include "observe-kind.h"
 #include "observe-variable.h"
+#include "observe-word.h"
 
 /* Enough to tell a table from a text, and a table from a counter. */
 #define WORDS_MAX 64
@@ -33,14 +34,15 @@ static size_t words_kept;
 struct gathering {
 	struct seen *seen;
 	const struct comparison *comparison;
-	const struct picture *before, *now;
-	size_t before_area, now_area; /* numbers */
+	struct site before, now;
 	const struct area *area;
 	struct variable_seen *variable; /* or NULL */
 	uint64_t end;			/* of the variable, in the process */
 	uint64_t passed;		/* bits of it that have their word */
 	struct seen_change change;
-	uint64_t unnamed;
+	uint64_t unnamed;	/* bytes */
+	uint64_t last_unnamed;	/* the address of the last word of them */
+	unsigned unnamed_words; /* that are told */
 };
 
 static void finish(struct gathering *gathering)
@@ -52,8 +54,6 @@ static void finish(struct gathering *gathering)
 	if (gathering->variable && change->word_count) {
 		change->variable = variable_enter(gathering->variable, gathering->area->object,
 			seen, gathering->comparison->program);
-		change->words =
-			realloc(change->words, change->word_count * sizeof(*change->words));
 		seen->changes = memory_grow(seen->changes, seen->change_count, sizeof(*change));
 		seen->changes[seen->change_count++] = *change;
 		words_kept += change->word_count;
@@ -75,67 +75,14 @@ static void begin(struct gathering *gathering, struct variable_seen *variable)
 	};
 }
 
-/* A long double is told as a double: words have no more than 8 bytes. */
-static uint64_t shortened(const unsigned char *bytes)
-{
-	long double wide;
-	uint64_t ret;
-	double value;
-
-	memcpy(&wide, bytes, sizeof(wide));
-	value = (double)wide;
-	memcpy(&ret, &value, sizeof(ret));
-	return ret;
-}
-
-static uint64_t value_of(const struct gathering *gathering, const struct picture *picture,
-	size_t area, const struct field *field)
-{
-	unsigned char bytes[sizeof(long double) + 8] = { 0 };
-	uint64_t start = gathering->variable->start + gathering->area->bias + field->bit / 8;
-	unsigned shift = field->bit % 8;
-	uint64_t low;
-
-	if (field->bits > 64) {
-		picture_copy(picture, area, start, bytes, sizeof(long double));
-		return shortened(bytes);
-	}
-	picture_copy(picture, area, start, bytes, (shift + field->bits + 7) / 8);
-	memcpy(&low, bytes, sizeof(low));
-	if (shift)
-		low = low >> shift | (uint64_t)bytes[8] << (64 - shift);
-	return field->bits < 64 ? low & ((UINT64_C(1) << field->bits) - 1) : low;
-}
-
-static bool may_point(const struct field *field)
-{
-	return field->bits == 8 * sizeof(void *) &&
-	       (field->encoding == SEEN_POINTER || field->encoding == SEEN_UNKNOWN ||
-		       field->encoding == SEEN_UNSIGNED);
-}
-
-static enum seen_class class_of(
-	const struct picture *picture, const struct field *field, uint64_t value)
-{
-	return may_point(field) ? space_class(picture_space(picture), value) : SEEN_NUMBER;
-}
-
 static void add_word(struct gathering *gathering, const struct field *field)
 {
 	struct seen_change *change = &gathering->change;
-	struct seen_word word = {
-		.offset = field->bit / 8,
-		.width = field->bits > 64 ? 8 : (unsigned)(field->bits + 7) / 8,
-		.encoding = field->encoding,
-		.member = field->path,
-		.before = value_of(gathering, gathering->before, gathering->before_area, field),
-		.after = value_of(gathering, gathering->now, gathering->now_area, field),
-	};
+	uint64_t start = gathering->variable->start + gathering->area->bias;
 
-	word.was_class = class_of(gathering->before, field, word.before);
-	word.is_class = class_of(gathering->now, field, word.after);
-	change->words = memory_grow(change->words, change->word_count, sizeof(word));
-	change->words[change->word_count++] = word;
+	change->words = memory_grow(change->words, change->word_count, sizeof(*change->words));
+	change->words[change->word_count++] =
+		word_make(&gathering->before, &gathering->now, start, field);
 }
 
 static bool is_full(const struct gathering *gathering)
@@ -170,6 +117,31 @@ static bool is_lazy_binding(const struct area *area, uint64_t address)
 	return area->object->got <= in_file && in_file < area->object->got_end;
 }
 
+/* Of what has no symbol nobody knows where it begins: it is told by aligned words. */
+static void add_unnamed(struct gathering *gathering, uint64_t address)
+{
+	static const struct field all = { .bits = 64 };
+	const struct comparison *comparison = gathering->comparison;
+	struct seen *seen = gathering->seen;
+	uint64_t start = address & -UINT64_C(8);
+
+	gathering->unnamed++;
+	if (start == gathering->last_unnamed || gathering->unnamed_words == WORDS_MAX ||
+		words_kept > WORDS_MANY)
+		return;
+	gathering->last_unnamed = start;
+	gathering->unnamed_words++;
+	words_kept++;
+	seen->unnamed = memory_grow(seen->unnamed, seen->unnamed_count, sizeof(*seen->unnamed));
+	seen->unnamed[seen->unnamed_count++] = (struct seen_unnamed){
+		.process = comparison->process,
+		.object = kind_enter(gathering->area->object, seen, comparison->program),
+		.when = comparison->when,
+		.address = start - gathering->area->bias,
+		.word = word_make(&gathering->before, &gathering->now, start, &all),
+	};
+}
+
 static void visit_byte(struct gathering *gathering, uint64_t address, unsigned char changed)
 {
 	const struct area *area = gathering->area;
@@ -180,7 +152,8 @@ static void visit_byte(struct gathering *gathering, uint64_t address, unsigned c
 		struct variable_seen *variable = symbols_at(area->object, address - area->bias);
 
 		if (!variable) {
-			gathering->unnamed += !is_lazy_binding(area, address);
+			if (!is_lazy_binding(area, address))
+				add_unnamed(gathering, address);
 			return;
 		}
 		begin(gathering, variable);
@@ -222,9 +195,9 @@ static void compare_area(struct gathering *gathering)
 
 	for (uint64_t at = area->start; at < area->end; at += size) {
 		const unsigned char *before =
-			picture_page(gathering->before, gathering->before_area, at);
+			picture_page(gathering->before.picture, gathering->before.area, at);
 		const unsigned char *now =
-			picture_page(gathering->now, gathering->now_area, at);
+			picture_page(gathering->now.picture, gathering->now.area, at);
 
 		if (!before && !now)
 			continue;
@@ -276,14 +249,18 @@ void compare_pictures(struct seen *seen, const struct comparison *comparison,
 {
 	const struct space *space = picture_space(before);
 	struct gathering gathering = {
-		.seen = seen, .comparison = comparison, .before = before, .now = now
+		.seen = seen,
+		.comparison = comparison,
+		.before = { .picture = before },
+		.now = { .picture = now },
 	};
 
 	for (size_t i = 0; i < space->area_count; i++) {
 		gathering.area = &space->areas[i];
-		gathering.before_area = i;
+		gathering.before.area = i;
 		gathering.unnamed = 0;
-		if (!find_area(picture_space(now), gathering.area, &gathering.now_area))
+		gathering.unnamed_words = 0;
+		if (!find_area(picture_space(now), gathering.area, &gathering.now.area))
 			continue;
 		compare_area(&gathering);
 		count_unnamed(&gathering);

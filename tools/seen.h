@@ -98,6 +98,15 @@ struct seen_change {
 	size_t word_count;
 };
 
+/* Of memory that belongs to no symbol, as what is static in an object that is stripped. */
+struct seen_unnamed {
+	size_t process; /* as in struct seen_change */
+	size_t object;
+	enum seen_when when;
+	uint64_t address; /* in the object as linked, a multiple of 8: a neighbour may be in it */
+	struct seen_word word;
+};
+
 /* The first such signal of a process. It may have been caught, and the process gone on. */
 struct seen_crash {
 	size_t process;
@@ -133,6 +142,8 @@ struct seen {
 	size_t process_count;
 	struct seen_change *changes;
 	size_t change_count;
+	struct seen_unnamed *unnamed; /* of each look the first ones */
+	size_t unnamed_count;
 	struct seen_crash *crashes;
 	size_t crash_count;
 	struct seen_access *accesses;

@@ -121,6 +121,23 @@ static void put_changes(struct json *json, const struct seen *seen)
 	json_close(json, ']');
 }
 
+static void put_unnamed(struct json *json, const struct seen *seen)
+{
+	json_open(json, "unnamed", '[');
+	for (size_t i = 0; i < seen->unnamed_count; i++) {
+		json_open(json, NULL, '{');
+		json_put_number(json, "process", seen->unnamed[i].process);
+		json_put_number(json, "object", seen->unnamed[i].object);
+		json_put_string(json, "when", moments[seen->unnamed[i].when]);
+		json_put_number(json, "address", seen->unnamed[i].address);
+		json_open(json, "words", '[');
+		put_word(json, &seen->unnamed[i].word);
+		json_close(json, ']');
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
 static void put_crashes(struct json *json, const struct seen *seen)
 {
 	json_open(json, "crashes", '[');
@@ -168,6 +185,7 @@ static void put(struct json *json, const struct seen *seen, const char *why)
 	put_variables(json, seen);
 	put_processes(json, seen);
 	put_changes(json, seen);
+	put_unnamed(json, seen);
 	put_crashes(json, seen);
 	put_accesses(json, seen);
 	json_close(json, '}');

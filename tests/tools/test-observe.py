@@ -528,6 +528,9 @@ def plugins(shop):
     test("... nor is another one that has been loaded in its place",
          not seen.of("loaded_hits") and seen.after("mine") == [1, 2, 3]
          and all(seen.processes[i]["status"] == 0 for i in seen.children), seen)
+    ran = run(["nm", plugin])
+    address = next(int(line.split()[0], 16) for line in ran.stdout.split("\n")
+                   if line.endswith(" loaded_secret"))
     run(["strip", plugin])
     seen = observe(shop, host, plugin)
     test("stripped: what is exported has its name",
@@ -536,6 +539,12 @@ def plugins(shop):
     unnamed = {os.path.basename(o["path"]): o["unnamed"] for o in seen.objects}
     test("... and of what is not the bytes are counted, but not what lazy binding writes",
          unnamed == {"plugin.so": 3 * 4, "host": 0}, unnamed)
+    shift = 8 * (address % 8)
+    values = sorted((one["words"][0]["before"], one["words"][0]["after"] >> shift & 0xffffffff)
+                    for one in seen.unnamed if one["when"] == "end"
+                    and one["address"] == address // 8 * 8)
+    test("... and told by where they are",
+         [after for _, after in values] == [0xfffffffd, 0xfffffffe, 0xffffffff], values)
 
 
 @check
