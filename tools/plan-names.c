@@ -208,6 +208,14 @@ size_t names_count(const struct symbols *symbols, const char *name)
 	return find_any(symbols, &wish, &found);
 }
 
+const struct datum *names_the_only(const struct symbols *symbols, const char *name)
+{
+	struct wish wish = parse(name);
+	const struct datum **found;
+
+	return find_any(symbols, &wish, &found) == 1 ? found[0] : NULL;
+}
+
 void names_choose(struct symbols *symbols, const char *name, struct complaints *complaints)
 {
 	struct wish wish = parse(name);

@@ -16,6 +16,9 @@ void complain(struct complaints *complaints, char *text);
 /* How many variables @name stands for: NAME, FILE.c:NAME, FUNCTION:NAME, each perhaps with `*`. */
 size_t names_count(const struct symbols *symbols, const char *name);
 
+/* The one variable that @name stands for; NULL when it is none, or several. */
+const struct datum *names_the_only(const struct symbols *symbols, const char *name);
+
 /*
  * names_choose() - mark the variables that @name stands for
  * @name: NAME, FILE.c:NAME, FUNCTION:NAME, each perhaps with `*` in it
