@@ -33,6 +33,7 @@ extern const struct command command_locks;
 extern const struct command command_plan;
 extern const struct command command_report;
 extern const struct command command_run;
+extern const struct command command_suggest;
 
 /* Print what `fondue help NAME` prints, to standard output; return 0. */
 int command_help(const struct command *command);

@@ -18,6 +18,7 @@
 
 static const struct command *const commands[] = {
 	&command_run,
+	&command_suggest,
 	&command_check,
 	&command_annotate,
 	&command_plan,
