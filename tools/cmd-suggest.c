@@ -98,6 +98,10 @@ static bool run_twice(
 
 	if (!has_question(judgement, observing))
 		return true;
+	if (judgement->seen->left) {
+		say("suggest: %s: no second run: processes of the first still run", argv[0]);
+		return false;
+	}
 	say("suggest: %s is run once more, to see who reads", argv[0]);
 	why = observe(argv, observing, &again);
 	if (why)

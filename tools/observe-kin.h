@@ -51,7 +51,9 @@ struct observation {
 	   it last arrived there; 0: not */
 	uint64_t pass_us[SIGNALS], arrived_us[SIGNALS];
 	uint64_t ended_us; /* when the program was told to end, for its time was up */
+	uint64_t gone_us;  /* when the program had ended after it was told to, others still living */
 	bool is_killed;
+	bool is_left; /* those that still live are not observed any more */
 };
 
 uint64_t kin_now(const struct observation *observation); /* us since the start */

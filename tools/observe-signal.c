@@ -11,7 +11,8 @@
  * and to nobody else, as any command does that runs another. To tell these from one another
  * takes a moment: what has not arrived there by itself within it is passed on.
  *
- * A daemon's first process has ended; then it is told whose parent has.
+ * A daemon's first process has ended; then it is told whose parent has. Who lives on when the
+ * program has ended that was told to, is let go: tracing ends with us, and hurts nobody.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +30,12 @@
 
 /* As timeout(1) -k would be used: enough to tidy up. */
 #define KILL_AFTER_US 5000000
+
+/*
+ * For those who live on when a program has ended that was told to: to end, too, as they do when
+ * they are told by a pipe, or by a signal of the program's.
+ */
+#define LEAVE_AFTER_US 2000000
 
 static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 #define PASSED_ON (sizeof(passed_on) / sizeof(passed_on[0]))
@@ -180,12 +187,30 @@ static void keep_limit(struct observation *observation, uint64_t now)
 	kin_set_due(observation, observation->ended_us + KILL_AFTER_US);
 }
 
+/* Nobody waits for the orphans of a program that was ended; those of one whose time is up die. */
+static void leave_orphans(struct observation *observation, uint64_t now)
+{
+	if (!observation->seen->ended_by || observation->ended_us ||
+		kin_program(observation) || !observation->members)
+		return;
+	if (!observation->gone_us)
+		observation->gone_us = now;
+	if (now < observation->gone_us + LEAVE_AFTER_US) {
+		kin_set_due(observation, observation->gone_us + LEAVE_AFTER_US);
+		return;
+	}
+	for (struct member *member = observation->members; member; member = member->next)
+		observation->seen->left++;
+	observation->is_left = true;
+}
+
 void signal_go_on(struct observation *observation)
 {
 	uint64_t now = kin_now(observation);
 
 	pass_on(observation, now);
 	keep_limit(observation, now);
+	leave_orphans(observation, now);
 }
 
 /* From the terminal: then the program has got it as we have, if it is in our group. */

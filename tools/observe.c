@@ -181,6 +181,8 @@ static void note_gone(struct observation *observation, struct tracee *tracee, in
 		process->status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 		if (!process->end_us)
 			process->end_us = kin_now(observation);
+		if (member->is_program)
+			kin_set_due(observation, kin_now(observation));
 	}
 	kin_remove(observation, tracee);
 }
@@ -210,7 +212,7 @@ static void do_what_is_due(struct observation *observation)
 
 static void loop(struct observation *observation)
 {
-	for (;;) {
+	while (!observation->is_left) {
 		int status;
 		pid_t tid = waitpid(-1, &status, __WALL | WNOHANG);
 
@@ -220,7 +222,7 @@ static void loop(struct observation *observation)
 			note(observation, tid, status);
 		if (kin_now(observation) >= observation->due_us)
 			do_what_is_due(observation);
-		if (tid == 0)
+		if (tid == 0 && !observation->is_left)
 			signal_wait(observation, observation->due_us);
 	}
 }

@@ -130,6 +130,7 @@ struct seen {
 	uint64_t start_time_s, start_monotonic_s; /* the clocks when it began */
 	uint64_t end_us;
 	int ended_by; /* a signal that was passed on to the family, or 0 */
+	size_t left;  /* processes that outlived the program then, and were let go */
 	int status;   /* of the program, as a shell tells it */
 	bool has_forked;
 	bool has_dirty_heap; /* some child changed memory from malloc */

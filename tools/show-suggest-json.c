@@ -131,6 +131,7 @@ static void put_processes(struct json *json, const struct judgement *judgement)
 	json_put_string(json, "program", seen->program);
 	json_put_number(json, "status", (uint64_t)seen->status);
 	json_put_number(json, "ended_by", (uint64_t)seen->ended_by);
+	json_put_number(json, "left", seen->left);
 	json_put_bool(json, "forked", seen->has_forked);
 	json_put_number(json, "children", judgement->kin.children);
 	json_put_number(json, "executed", judgement->kin.spawned);

@@ -32,7 +32,9 @@ struct table {
 
 static const char *plural(uint64_t count, const char *noun)
 {
-	return memory_format("%" PRIu64 " %s%s", count, noun, count == 1 ? "" : "s");
+	const char *ending = noun[strlen(noun) - 1] == 's' ? "es" : "s";
+
+	return memory_format("%" PRIu64 " %s%s", count, noun, count == 1 ? "" : ending);
 }
 
 static const char *children(uint64_t count)
@@ -251,6 +253,9 @@ static void print_remarks(FILE *file, const struct suggestion *it)
 	if (kin->spawned)
 		fprintf(file, "  %s executed other programs, and %s not looked at\n",
 			children(kin->spawned), kin->spawned == 1 ? "was" : "were");
+	if (seen->left)
+		fprintf(file, "  %s lived on when the program had ended, and %s let go\n",
+			plural(seen->left, "process"), seen->left == 1 ? "was" : "were");
 	if (kin->unseen)
 		fprintf(file, "  %s could not be looked at\n", children(kin->unseen));
 	if (is_empty && seen->has_dirty_heap)

@@ -178,6 +178,7 @@ static void put(struct json *json, const struct seen *seen, const char *why)
 	json_put_number(json, "status", (uint64_t)seen->status);
 	json_put_number(json, "start", seen->start_time_s);
 	json_put_number(json, "end", seen->end_us);
+	json_put_number(json, "left", seen->left);
 	json_put_bool(json, "forked", seen->has_forked);
 	json_put_bool(json, "dirty_heap", seen->has_dirty_heap);
 	json_put_bool(json, "watched", seen->has_watched);

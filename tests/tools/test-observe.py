@@ -762,6 +762,34 @@ def before_the_end(shop):
          seen.after("served", "signal") == [10, 20, 30] and seen.ended_by == signal.SIGINT, seen)
 
 
+ORPHANS = SERVER.replace("	action", "	action").replace(
+    "	sigaction(SIGTERM, &action, NULL);\n	sigaction(SIGINT, &action, NULL);\n",
+    "	(void)action;\n").replace(
+        "	poll(&asked, 1, -1); /* told to end by the pipe, not by a signal */",
+        "	(void)asked; for (;;) pause();")
+
+
+@check
+def who_lives_on(shop):
+    """The program ends by the signal, and its children hear nothing of it."""
+    process = start_server(shop, shop.program("orphans", ORPHANS))
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    seen = Seen(subprocess.CompletedProcess("orphans", process.returncode, "", ""),
+                shop.path("seen"))
+    pids = [seen.processes[child]["pid"] for child in seen.children]
+    alive = [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+    test("the observer ends when the program has, though its children live on",
+         seen.left == 3 and len(alive) == 3 and seen.ran.returncode == 128 + 15, seen)
+    test("they are seen all the same", seen.after("served", "signal") == [10, 20, 30], seen)
+    tracers = [re.search(r"TracerPid:\s*(\d+)", open(f"/proc/{pid}/status").read())[1]
+               for pid in alive]
+    test("and nobody traces them any more", tracers == ["0"] * 3, tracers)
+    for pid in alive:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+
+
 def state_of(pid):
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rsplit(")", 1)[1].split()[0]
