@@ -9,17 +9,27 @@
 #include "relocations.h"
 #include "text.h"
 
-struct relocations relocations_of(const struct module *module)
+static struct relocations table(const struct module *module, int64_t where, int64_t size)
 {
 	struct relocations r = {
-		.first = module_dynamic_pointer(module, DT_RELA),
+		.first = module_dynamic_pointer(module, where),
 		.symbols = module_dynamic_pointer(module, DT_SYMTAB),
 		.names = module_dynamic_pointer(module, DT_STRTAB),
 	};
 
 	if (r.first && r.symbols && r.names)
-		r.count = module_dynamic_value(module, DT_RELASZ) / sizeof(*r.first);
+		r.count = module_dynamic_value(module, size) / sizeof(*r.first);
 	return r;
+}
+
+struct relocations relocations_of(const struct module *module)
+{
+	return table(module, DT_RELA, DT_RELASZ);
+}
+
+struct relocations relocations_of_calls(const struct module *module)
+{
+	return table(module, DT_JMPREL, DT_PLTRELSZ);
 }
 
 bool relocations_need(const struct module *user, const struct module *library)
@@ -59,4 +69,12 @@ size_t relocations_count_symbols(const struct module *module)
 	while (!(chains[last - gnu[1]] & 1)) /* the last of a chain has its low bit set */
 		last++;
 	return last + 1;
+}
+
+/* The table of hashes begins with what is defined. */
+size_t relocations_first_defined(const struct module *module)
+{
+	const uint32_t *gnu = module_dynamic_pointer(module, DT_GNU_HASH);
+
+	return gnu && !module->is_program ? gnu[1] : SIZE_MAX;
 }

@@ -38,8 +38,12 @@ struct relocations {
 	const char *names;
 };
 
-/* Of an object without any: count 0. */
+/*
+ * Of an object without any: count 0. Those of slots that calls go through, which may be
+ * bound at the first call, are apart.
+ */
 struct relocations relocations_of(const struct module *module);
+struct relocations relocations_of_calls(const struct module *module);
 
 static inline const ElfW(Sym) *relocation_symbol(
 	const struct relocations *r, const ElfW(Rela) *relocation)
@@ -57,6 +61,12 @@ static inline bool relocation_is_address(const ElfW(Rela) *relocation)
 
 /* Is @library one of those that @user was linked with? Then it was initialised before. */
 bool relocations_need(const struct module *user, const struct module *library);
+
+/*
+ * All dynamic symbols of @module from here on are defined; only a program that is not
+ * position independent may have others among them. SIZE_MAX: it is not known.
+ */
+size_t relocations_first_defined(const struct module *module);
 
 /* Number of dynamic symbols of @module: only its hash tables know it. */
 size_t relocations_count_symbols(const struct module *module);
