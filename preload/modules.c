@@ -36,21 +36,25 @@ static const char *program_name(void)
 	return name ? name : "the program";
 }
 
-static int read_one(struct dl_phdr_info *info, size_t size, void *arg)
+static struct module module_of(const struct dl_phdr_info *info, unsigned index)
 {
-	struct batch *batch = arg;
-	struct module *module = &batch->modules[batch->count];
-
-	(void)size; /* of the fields that every libc has had from the start, nothing more */
-	if (batch->index++ < batch->first)
-		return 0;
-	*module = (struct module){
+	return (struct module){
 		.name = info->dlpi_name,
-		.is_program = batch->index == 1,
+		.is_program = index == 0,
 		.base = info->dlpi_addr,
 		.phdr = info->dlpi_phdr,
 		.phnum = info->dlpi_phnum,
 	};
+}
+
+static int read_one(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct batch *batch = arg;
+
+	(void)size; /* of the fields that every libc has had from the start, nothing more */
+	if (batch->index++ < batch->first)
+		return 0;
+	batch->modules[batch->count] = module_of(info, batch->index - 1);
 	return ++batch->count == BATCH;
 }
 
@@ -79,6 +83,44 @@ int modules_visit(int (*visit)(const struct module *module, void *arg), void *ar
 		batch.first += batch.count;
 	} while (!result && batch.count == BATCH);
 	return result;
+}
+
+struct held {
+	int (*visit)(const struct module *module, void *arg);
+	void *arg;
+	unsigned index;
+};
+
+static int visit_held(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	struct held *held = arg;
+	struct module module = module_of(info, held->index++);
+
+	(void)size;
+	complete(&module);
+	return held->visit(&module, held->arg);
+}
+
+int modules_visit_held(int (*visit)(const struct module *module, void *arg), void *arg)
+{
+	struct held held = { .visit = visit, .arg = arg };
+
+	return walk_modules(visit_held, &held);
+}
+
+static int read_loads(struct dl_phdr_info *info, size_t size, void *ret_loads)
+{
+	if (size >= offsetof(struct dl_phdr_info, dlpi_adds) + sizeof(info->dlpi_adds))
+		*(uint64_t *)ret_loads = info->dlpi_adds;
+	return 1;
+}
+
+uint64_t modules_count_loads(void)
+{
+	uint64_t loads = 0;
+
+	walk_modules(read_loads, &loads);
+	return loads;
 }
 
 /* glibc gives only the program no name, and it is in the first namespace alone. */

@@ -34,6 +34,17 @@ void modules_set_walk(modules_walk *walk);
  */
 int modules_visit(int (*visit)(const struct module *module, void *arg), void *arg);
 
+/*
+ * modules_visit_held() - the same, with the loader's lock held meanwhile
+ *
+ * So no object vanishes, whenever it is called; and @visit may not ask the loader for anything,
+ * nor wait for anybody.
+ */
+int modules_visit_held(int (*visit)(const struct module *module, void *arg), void *arg);
+
+/* How often the loader has loaded something: of use to see whether there is anything new. */
+uint64_t modules_count_loads(void);
+
 /* Or are we in a namespace of our own, made by dlmopen(), which the program is not in? */
 bool modules_are_the_programs(void);
 
