@@ -10,6 +10,7 @@
 #include "remark.h"
 #include "aside.h"
 #include "config.h"
+#include "moved.h"
 #include "report.h"
 
 /* Names are looked up in memory that is mapped; for handlers of the program. */
@@ -29,6 +30,14 @@ static void make(void *arg)
 	struct remark *remark = &work->remark;
 
 	remark->places = places_open(sys_call(SYS_getpid));
+	if (!work->form->put) {
+		remark->text.max = LOG_LINE_MAX;
+		work->form->say(remark, work->facts);
+		work->words[remark->text.len] = '\0';
+		log_line("%s", work->words);
+		places_close(remark->places);
+		return;
+	}
 	if (config.report_format == REPORT_FORMAT_JSON) {
 		report_json_begin(
 			&remark->text, work->form->event, facts_sequence(), facts_wall_ns());
@@ -61,12 +70,27 @@ void remark_make(const struct remark_form *form, const void *facts)
 	errno = saved;
 }
 
+/* What a plan has moved is named by the plan, in an object that is stripped, too. */
+static struct place place_of_variable(struct remark *remark, uintptr_t address)
+{
+	size_t offset;
+	const char *name;
+	struct place place = place_of_data(
+		remark->places, moved_origin(address, &name, &offset));
+
+	if (!name || !place.binary || *place.name.text)
+		return place;
+	log_format(place.name.text, sizeof(place.name.text), "%s", name);
+	place.name_offset = offset;
+	return place;
+}
+
 static struct lock_fact fact_of(struct remark *remark, uintptr_t lock, bool here)
 {
 	struct lock_fact fact = { .lock = lock };
 
 	if (here && remark->places)
-		fact.place = place_of_data(remark->places, lock);
+		fact.place = place_of_variable(remark, lock);
 	return fact;
 }
 
@@ -75,6 +99,13 @@ static struct place place_of(struct remark *remark, uintptr_t pc, bool here)
 	if (pc && remark->places && (here || place_is_site(remark->places, pc)))
 		return place_of_code(remark->places, pc);
 	return (struct place){ .address = pc, .offset = pc };
+}
+
+void remark_add_variable(struct remark *remark, uintptr_t address)
+{
+	struct lock_fact fact = fact_of(remark, address, true);
+
+	report_add_lock(&remark->text, &fact);
 }
 
 void remark_add_lock(struct remark *remark, uintptr_t lock, bool here)

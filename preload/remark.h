@@ -16,6 +16,7 @@ struct remark {
 struct remark_form {
 	const char *event; /* what "ev" is */
 	void (*say)(struct remark *remark, const void *facts);
+	/* NULL: it is a message, as log_line() says them, and one line */
 	void (*put)(struct remark *remark, const void *facts);
 };
 
@@ -25,6 +26,9 @@ struct remark_form {
  * On a stack of its own, for names need more than a small one has.
  */
 void remark_make(const struct remark_form *form, const void *facts);
+
+/* "queue_lock (server)", "at 0x7f..." */
+void remark_add_variable(struct remark *remark, uintptr_t address);
 
 /* "lock queue_lock (server)"; if it does not lie @here, in this process: "lock at 0x7f..." */
 void remark_add_lock(struct remark *remark, uintptr_t lock, bool here);
