@@ -17,6 +17,7 @@
 #include <signal.h>
 
 #include "adopt.h"
+#include "areas.h"
 #include "audit.h"
 #include "born.h"
 #include "config.h"
@@ -257,6 +258,12 @@ static bool is_new(const struct module *module, const struct proof *proof)
 	return !((const struct fondue_binding *)proof->binding)->runtime;
 }
 
+static void remember_areas(const struct proof *proof)
+{
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		areas_add(proof->ranges[kind].start, proof->ranges[kind].stop);
+}
+
 /* In one piece for forks, for other threads, and for signal handlers. */
 static void decide(const struct module *module, struct pass *pass)
 {
@@ -267,6 +274,8 @@ static void decide(const struct module *module, struct pass *pass)
 	pass->found = is_new(module, &pass->proof); /* still */
 	if (pass->found) {
 		pass->shared = share(&pass->proof);
+		if (pass->shared)
+			remember_areas(&pass->proof);
 		if (binding_is_sound(&pass->proof))
 			bind(&pass->proof,
 				pass->shared ? FONDUE_STATE_SHARED : FONDUE_STATE_PRIVATE);
@@ -285,7 +294,10 @@ bool adopt_has_locks(void)
 /* Relatives that are there already would not have it. */
 static bool has_heap(void)
 {
-	return family_alone() ? heap_create(config.heap_size) : heap_map.heap != NULL;
+	if (!heap_map.heap && family_alone() && heap_create(config.heap_size))
+		areas_add((uintptr_t)heap_map.blocks,
+			(uintptr_t)heap_map.blocks + heap_map.blocks_size);
+	return heap_map.heap != NULL;
 }
 
 static int visit(const struct module *module, void *arg)

@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 
 #include "exact.h"
+#include "areas.h"
 #include "moved.h"
 #include "opened.h"
 #include "pages.h"
@@ -451,6 +452,7 @@ bool exact_share(const struct plan *plan, const struct module *module, bool is_l
 		span_release(&job.span, job.delta);
 		return false;
 	}
+	areas_add(job.span.start + job.delta, job.span.end + job.delta);
 	*ret = (struct exact){ .span = job.span, .delta = job.delta };
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "paged.h"
+#include "areas.h"
 #include "remap.h"
 #include "sharing.h"
 
@@ -134,10 +135,14 @@ static bool share(struct job *job)
 {
 	struct refusal refusal;
 
-	if (!job->count || remap_ranges(job->ranges, job->count, job->page_size, &refusal))
+	if (!job->count)
 		return true;
-	return refuse(job, refusal_cause(refusal.reason), refusal_cure(refusal.reason),
-		refusal.value);
+	if (!remap_ranges(job->ranges, job->count, job->page_size, &refusal))
+		return refuse(job, refusal_cause(refusal.reason), refusal_cure(refusal.reason),
+			refusal.value);
+	for (unsigned i = 0; i < job->count; i++)
+		areas_add(job->ranges[i].start, job->ranges[i].stop);
+	return true;
 }
 
 bool paged_share(
