@@ -42,6 +42,7 @@ static struct variable {
 	{ "FONDUE_REPORT_DIR", TYPE_PATH, false, &config.report_dir, false },
 	{ "FONDUE_LOCKORDER", TYPE_SWITCH, false, &config.lock_order, false },
 	{ "FONDUE_HOLD_CHECK", TYPE_SWITCH, false, &config.hold_check, false },
+	{ "FONDUE_ROBUST", TYPE_SWITCH, false, &config.robust, false },
 	{ "FONDUE_SIGNAL", TYPE_SIGNAL, false, &config.signal, false },
 	{ "FONDUE_HEAP_SIZE", TYPE_SIZE, true, &config.heap_size, false },
 	{ "FONDUE_PLAN", TYPE_PATH, false, &config.plan, false },

@@ -18,6 +18,7 @@ struct config {
 	const char *plan; /* FONDUE_PLAN: files, with ':' in between; NULL: none */
 	bool lock_order;  /* FONDUE_LOCKORDER: say when locks are taken in contrary orders */
 	bool hold_check;  /* FONDUE_HOLD_CHECK: who releases a lock looks how long it held it */
+	bool robust;	  /* FONDUE_ROBUST: mutexes that the family shares outlive their owners */
 	unsigned signal;	/* FONDUE_SIGNAL: enum config_signal */
 	size_t heap_size; /* FONDUE_HEAP_SIZE: bytes of addresses that the heap reserves */
 	bool secure;	  /* the process runs with more rights than its caller */

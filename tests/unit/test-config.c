@@ -19,7 +19,7 @@
 static bool all_off(void)
 {
 	return !config.strict && !config.verbose && !config.late && !config.log &&
-	       !config.lock_order && !config.hold_check;
+	       !config.lock_order && !config.hold_check && !config.robust;
 }
 
 /* As at the start of a process, then loaded. */
@@ -45,6 +45,8 @@ static void test_switches(void)
 			&config.late },
 		{ "FONDUE_LOCKORDER", "FONDUE_LOCKORDER=1", "FONDUE_LOCKORDER=0",
 			"FONDUE_LOCKORDER=", &config.lock_order },
+		{ "FONDUE_ROBUST", "FONDUE_ROBUST=1", "FONDUE_ROBUST=0", "FONDUE_ROBUST=",
+			&config.robust },
 		{ "FONDUE_HOLD_CHECK", "FONDUE_HOLD_CHECK=1", "FONDUE_HOLD_CHECK=0",
 			"FONDUE_HOLD_CHECK=", &config.hold_check },
 	};
@@ -258,9 +260,11 @@ static int play_secure(void)
 	log_start();
 	snprintf(variable, sizeof(variable), "FONDUE_LOG=%s", scratch_path("secure"));
 	config_load(ENVIRONMENT(variable, "FONDUE_STRICT=1", "FONDUE_VERBOSE=1",
-			    "FONDUE_LATE=1", "FONDUE_LOCKORDER=1", "FONDUE_HOLD_CHECK=1"),
+			    "FONDUE_LATE=1", "FONDUE_LOCKORDER=1", "FONDUE_HOLD_CHECK=1",
+			    "FONDUE_ROBUST=1"),
 		true);
 	must(!config.log && !config.verbose && !config.lock_order && !config.hold_check); /* it tells addresses */
+	must(!config.robust);
 	must(config.strict && config.late && config.secure);
 	config_complain();
 	log_line("line");
