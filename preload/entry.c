@@ -48,5 +48,6 @@ __attribute__((constructor(101))) static void start(int argc, char **argv, char 
 	if (real()->sigaction && !real_is_late())
 		answer_start();
 	heap_start(real_rseq_at);
+	doors_start();
 	lifecycle_start(envp, &fondue_runtime, real_is_late());
 }

@@ -9,10 +9,10 @@
  * be hooked for it. A program that is profiled has its own, and then only that is called.
  */
 #include "base.h"
-#include "plans.h"
+#include "lifecycle.h"
 
 void __gmon_start__(void);
 FONDUE_EXPORT __attribute__((weak)) void __gmon_start__(void)
 {
-	plans_object_arrives((uintptr_t)__builtin_return_address(0));
+	lifecycle_object_arrives((uintptr_t)__builtin_return_address(0));
 }

@@ -13,6 +13,7 @@
 
 #include "lifecycle.h"
 #include "adopt.h"
+#include "areas.h"
 #include "audit.h"
 #include "complain.h"
 #include "config.h"
@@ -23,6 +24,7 @@
 #include "overdue.h"
 #include "plans.h"
 #include "relock.h"
+#include "repoint.h"
 #include "thread-state.h"
 #include "watch.h"
 
@@ -34,8 +36,17 @@
 static void before_fork(void)
 {
 	plans_before_fork();
+	if (areas_are_there())
+		repoint_silent();
 	adopt_hold();
 	family_forks();
+}
+
+/* There is something in which locks may lie: from now on calls that lock are seen. */
+static void share_locks(void)
+{
+	if (areas_are_there())
+		repoint_all();
 }
 
 /*
@@ -81,6 +92,7 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 	complain_start();
 	refused = share_annotated(late);
 	refused += plans_apply(late ? "its object has begun to run" : NULL);
+	share_locks();
 	if (refused && config.strict) {
 		log_line("FONDUE_STRICT=1: the program does not start");
 		_exit(127);
@@ -96,12 +108,20 @@ void lifecycle_libc_is_ready(void)
 		watch_ready();
 }
 
+void lifecycle_object_arrives(uintptr_t code)
+{
+	plans_object_arrives(code);
+	if (areas_are_there())
+		repoint_arrival(code);
+}
+
 /* In a static program such constructors may run before ours, which then sees to all. */
 void lifecycle_object_loaded(void)
 {
 	if (!adopt_is_started())
 		return;
 	adopt_new_objects();
+	share_locks();
 	if (libc_is_ready)
 		lifecycle_libc_is_ready();
 }

@@ -23,5 +23,8 @@ void lifecycle_start(char *const *envp, const struct fondue_runtime *runtime, bo
 /* The constructors of libraries have run, and the program is about to begin. */
 void lifecycle_libc_is_ready(void);
 
+/* Any object, @code is an address in it, is about to run for the first time. */
+void lifecycle_object_arrives(uintptr_t code);
+
 /* An annotated object has just been loaded, and is about to run its constructors. */
 void lifecycle_object_loaded(void);

@@ -46,6 +46,15 @@ const struct real *real(void)
 	return &table;
 }
 
+void *real_bound(const char *name, bool behind)
+{
+	void *found = dlsym(behind ? RTLD_NEXT : RTLD_DEFAULT, name);
+
+	if (!found)
+		(void)dlerror(); /* a message that the host did not ask for */
+	return found;
+}
+
 long real_rseq_at(void)
 {
 	const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");

@@ -38,6 +38,17 @@ struct real {
 const struct real *real(void);
 
 /*
+ * real_bound() - the function that objects are bound to by this name
+ * @behind: without the program and what comes before us
+ *
+ * Return: NULL: nobody defines it. Takes the loader's lock.
+ */
+void *real_bound(const char *name, bool behind);
+
+/* Doors before functions for threads, of which some process may have need: see repoint.h. */
+void doors_start(void);
+
+/*
  * real_rseq_at() - where the thread's rseq area is, from the thread pointer
  *
  * Return: 0: libc has registered none.

@@ -501,4 +501,49 @@ int main(void)
          show(ran))
 
 
+# A page has a mutex, and what it protects.
+LOCKING = r"""
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+__attribute__((aligned(4096))) struct {
+	pthread_mutex_t lock; pthread_cond_t changed; volatile long hits, turn; char rest[3000];
+} table = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0, 0, "" };
+__attribute__((aligned(4096))) int behind = 1;
+static void serve(long mine)
+{
+	alarm(20);
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&table.lock);
+		while (table.turn != mine)
+			pthread_cond_wait(&table.changed, &table.lock);
+		table.hits++;
+		table.turn = !mine;
+		pthread_cond_signal(&table.changed);
+		pthread_mutex_unlock(&table.lock);
+	}
+}
+int main(void)
+{
+	pid_t pid = fork();
+	if (!pid) { serve(1); _exit(0); }
+	serve(0);
+	waitpid(pid, NULL, 0);
+	printf("%ld\n", table.hits);
+	return 0;
+}
+"""
+
+
+@check
+def locks_of_libc(shop):
+    for name, options in ("locking", []), ("locking-fixed", ["-no-pie"]):
+        path = program(shop, name, "-pthread", *options, source=LOCKING)
+        ran = shared(shop, "--yes", "--share-page=table", path)
+        test(f"a mutex and a condition variable in a page work between processes: {name}",
+             ran.returncode == 0 and ran.stdout == "4000\n", show(ran))
+
+
 sys.exit(main(__doc__))

@@ -329,4 +329,65 @@ def stripped_programs(shop):
          and is_remark(ran, "sum"), show(ran))
 
 
+# A mutex that two processes want, and the second of which must be woken; then one that dies.
+LOCKING = r"""
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static volatile long hits, turn;
+static void serve(long mine)
+{
+	alarm(20);
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&table_lock);
+		while (turn != mine)
+			pthread_cond_wait(&changed, &table_lock);
+		hits++;
+		turn = !mine;
+		pthread_cond_signal(&changed);
+		pthread_mutex_unlock(&table_lock);
+	}
+}
+int main(int argc, char **argv)
+{
+	pid_t pid = fork();
+	if (!pid) { serve(1); _exit(0); }
+	serve(0);
+	waitpid(pid, NULL, 0);
+	if (argc > 1 && !(pid = fork())) { pthread_mutex_lock(&table_lock); raise(SIGKILL); }
+	waitpid(pid, NULL, 0);
+	pthread_mutex_lock(&table_lock);
+	printf("%ld %d\n", hits, pid);
+	return 0;
+}
+"""
+
+
+@check
+def locks_of_libc(shop):
+    path = program(shop, "locking", LOCKING, "-pthread")
+    names = "--share=table_lock,changed,hits,turn"
+    ran = shared(shop, names, path)
+    test("a mutex and a condition variable that are shared work between processes",
+         ran.returncode == 0 and ran.stdout.split()[:1] == ["4000"] and not ran.stderr, show(ran))
+    debug = shop.path(".debug")
+    os.makedirs(debug)
+    shop.make(needs("objcopy"), "--only-keep-debug", path, os.path.join(debug, "locking.debug"))
+    for kind in "with symbols", "stripped, with symbols beside it":
+        if kind != "with symbols":
+            shop.make("strip", "--strip-all", path)
+            shop.make("objcopy",
+                      "--add-gnu-debuglink=" + os.path.join(debug, "locking.debug"), path)
+        ran = shared(shop, names, path, "die", environment={"FONDUE_ROBUST": "1"})
+        hits, pid = (ran.stdout.split() + ["", ""])[:2]
+        test(f"FONDUE_ROBUST=1: whose owner has died is told by the variable's name, {kind}",
+             ran.returncode == 0 and hits == "4000" and ran.stderr.count("\n") == 1
+             and f"mutex table_lock (locking): its owner, pid {pid}, died" in ran.stderr,
+             show(ran))
+
+
 sys.exit(main(__doc__))
