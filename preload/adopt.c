@@ -15,6 +15,7 @@
  */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "adopt.h"
 #include "areas.h"
@@ -122,10 +123,24 @@ void adopt_release(void)
 
 /*
  * What has been said already, by hash: a program may load and unload a plugin for each
- * request. When it is full, further messages are not remembered and may be said again.
+ * request. When it is full, further messages are not remembered and may be said again. In
+ * memory of its own, which most processes need none of.
  */
 #define SAID_MAX 64
-static uint64_t said[SAID_MAX];
+static uint64_t *said;
+
+static bool has_said(void)
+{
+	long at;
+
+	if (said)
+		return true;
+	at = sys_call(SYS_mmap, 0, SAID_MAX * sizeof(*said), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (!sys_failed(at))
+		said = (uint64_t *)at;
+	return said != NULL;
+}
 
 /* FNV-1a, 64 bits */
 static uint64_t hash(const char *name, enum reason reason)
@@ -141,6 +156,8 @@ static bool is_said(const char *name, enum reason reason, bool remember)
 {
 	uint64_t wanted = hash(name, reason);
 
+	if (!said && (!remember || !has_said()))
+		return false;
 	for (unsigned i = 0; i < SAID_MAX; i++) {
 		if (said[i] == wanted)
 			return true;
