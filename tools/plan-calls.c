@@ -69,8 +69,6 @@ static const char *const never[] = {
 	"siglongjmp",
 	"_longjmp",
 	"__longjmp_chk",
-	"err",
-	"errx",
 	"__fortify_fail",
 	"__chk_fail",
 	"__cxa_throw",
@@ -106,6 +104,17 @@ bool calls_never_return(const char *name)
 		if (!strcmp(name, never[i]))
 			return true;
 	return name && !strncmp(name, "_ZSt", 4) && strstr(name, "__throw_");
+}
+
+bool calls_return_twice(const char *name)
+{
+	static const char *const twice[] = { "setjmp", "_setjmp", "__setjmp", "sigsetjmp",
+		"__sigsetjmp", "getcontext", "vfork" };
+
+	for (size_t i = 0; name && i < sizeof(twice) / sizeof(twice[0]); i++)
+		if (!strcmp(name, twice[i]))
+			return true;
+	return false;
 }
 
 static const struct known *find(const char *name)

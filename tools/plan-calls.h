@@ -15,6 +15,8 @@ const char *calls_through_plt(const struct places *places, uint64_t address);
 
 /* Does it never come back? */
 bool calls_never_return(const char *name);
+/* As setjmp() does. */
+bool calls_return_twice(const char *name);
 
 /*
  * calls_outside() - the arguments in @state are passed to @name at @at

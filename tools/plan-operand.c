@@ -89,6 +89,21 @@ static struct value displaced(
 	return value_add(value_of_root(step, root), base);
 }
 
+void operand_escape_stack(const struct step *step)
+{
+	*step->escaped = INT64_MIN;
+}
+
+/*
+ * Any slot may be meant; what is narrower than an address holds none, and is no part of an array
+ * of them.
+ */
+static void index_stack(const struct step *step, const ZydisDecodedOperand *op)
+{
+	if (insn_only_names(step->insn) || op->size >= 64)
+		operand_escape_stack(step);
+}
+
 struct value operand_address(const struct step *step, const ZydisDecodedOperand *op)
 {
 	struct value value = value_constant(0);
@@ -101,8 +116,13 @@ struct value operand_address(const struct step *step, const ZydisDecodedOperand 
 		value = operand_register(step, op->mem.base);
 	if (op->mem.disp.has_displacement)
 		value = displaced(step, op, value);
-	if (op->mem.index)
+	if (op->mem.index) {
+		bool is_stack = value.kind == VALUE_STACK;
+
 		value = indexed(step, op, value);
+		if (is_stack && value.kind != VALUE_STACK)
+			index_stack(step, op);
+	}
 	return value;
 }
 
@@ -116,12 +136,23 @@ static struct value load_place(const struct step *step, uint64_t address)
 	return value_of(VALUE_POINTER, (unsigned)(root - step->places->roots), 0);
 }
 
+/* A part of an address, or more than one: it is not followed any further. */
+static struct value load_slots(const struct step *step, int64_t offset, unsigned width)
+{
+	const struct state *state = step->state;
+
+	for (unsigned i = 0; width != 8 && i < state->slot_count; i++)
+		if (state_overlaps(&state->slots[i], offset, width))
+			use(state->slots[i].value, USE_ODD | USE_ESCAPES);
+	return state_load(state, offset, width);
+}
+
 struct value operand_load(const struct step *step, const ZydisDecodedOperand *op)
 {
 	struct value address = operand_address(step, op);
 
 	if (address.kind == VALUE_STACK)
-		return state_load(step->state, address.low, op->size / 8);
+		return load_slots(step, address.low, (unsigned)insn_width(step->insn, op));
 	if (address.kind == VALUE_TABLE && op->size == 64 && step->places->bytes->is_absolute)
 		return value_of(VALUE_TABLE, TABLE_OF_ADDRESSES, address.low);
 	if (address.kind == VALUE_TABLE)
@@ -182,7 +213,12 @@ void operand_store(const struct step *step, const ZydisDecodedOperand *op, struc
 	}
 	if (address.low >= *step->escaped)
 		use_escapes(value);
-	state_store(step->state, address.low, width, value, use_escapes);
+	state_store(step->state,
+		(struct stack_slot){ .offset = address.low,
+			.width = width,
+			.from_top = op->mem.base == ZYDIS_REGISTER_RSP,
+			.value = value },
+		use_escapes);
 }
 
 /* To operand 0, as wide as that is. */

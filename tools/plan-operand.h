@@ -22,6 +22,9 @@ struct value operand_load(const struct step *step, const ZydisDecodedOperand *op
 struct value operand_value(const struct step *step, unsigned i);
 struct value operand_register(const struct step *step, ZydisRegister reg);
 
+/* Whatever is on the stack may be read, or changed, through an address that is not known. */
+void operand_escape_stack(const struct step *step);
+
 /* To a memory operand; to operand 0, as wide as that is. */
 void operand_store(
 	const struct step *step, const ZydisDecodedOperand *op, struct value value);

@@ -12,6 +12,7 @@
 
 #include "memory.h"
 #include "plan-absolute.h"
+#include "plan-calls.h"
 #include "plan-relocs.h"
 
 #define ENTRIES_MAX ((uint64_t)1 << 26)
@@ -92,8 +93,9 @@ static void read_named(struct reading *reading, const Elf64_Rela *rela)
 		add_import(places, rela->r_offset, name);
 	if (symbol.st_shndx == SHN_UNDEF || GELF_ST_TYPE(symbol.st_info) == STT_TLS)
 		return;
+	/* its own, of a name that tells nothing then: an err() may come back */
 	if (name && bytes_is_code(places->bytes, symbol.st_value))
-		add_import(places, rela->r_offset, name);
+		add_import(places, rela->r_offset, calls_never_return(name) ? "" : name);
 	add_pointer(places, (struct pointer){ .at = rela->r_offset,
 				    .value = symbol.st_value + (uint64_t)rela->r_addend,
 				    .symbol = symbol.st_value,

@@ -27,6 +27,7 @@
 #define STEPS_OF_ONE 400000
 #define TABLE_MAX    4096
 #define VISITS_MAX   200000
+#define PASSED_MAX   (8 * 16) /* bytes of arguments on the stack */
 
 /* One function with one set of arguments. */
 struct run {
@@ -47,16 +48,10 @@ static uint8_t *head_at(const struct flow *flow, uint64_t at)
 	return &flow->heads[at - flow->places->bytes->code.start];
 }
 
-static void reach(struct run *run, uint64_t at, const struct state *state)
+/* Two words come back in two registers; only the first is followed. */
+static void returns(struct run *run, struct value value, struct value second)
 {
-	if (run->is_final || !places_length(run->flow->places, at))
-		return;
-	nodes_reach(&run->nodes, at, state);
-	*head_at(run->flow, at) = 1;
-}
-
-static void returns(struct run *run, struct value value)
-{
+	use(second, USE_RETURNED | USE_ESCAPES);
 	if (value.kind == VALUE_STACK)
 		value = value_unknown();
 	use(value, USE_RETURNED);
@@ -74,17 +69,39 @@ static void lose(const struct state *state)
 		use(state->slots[i].value, USE_ODD | USE_ESCAPES);
 }
 
-/* Arguments on the stack, as long as there are such. */
+/* It goes on where nothing is seen, and comes back from there as well as not. */
+static void give_up(struct run *run, const struct state *state)
+{
+	lose(state);
+	returns(run, value_unknown(), value_unknown());
+}
+
+static void reach(struct run *run, uint64_t at, const struct state *state)
+{
+	if (!places_length(run->flow->places, at)) {
+		give_up(run, state);
+		return;
+	}
+	if (run->is_final)
+		return;
+	nodes_reach(&run->nodes, at, state);
+	*head_at(run->flow, at) = 1;
+}
+
+/*
+ * Arguments on the stack: what was put there by the stack pointer may be one, and it is not known
+ * how many there are. Locals of a function with a frame pointer are none.
+ */
 static void pass_on_stack(const struct state *state)
 {
-	int64_t offset = state->regs[RSP].low;
+	const struct value *top = &state->regs[RSP];
 
-	for (unsigned i = 0; i < SLOTS_MAX; i++, offset += 8) {
-		struct value value = state_load(state, offset, 8);
+	for (unsigned i = 0; i < state->slot_count && top->kind == VALUE_STACK; i++) {
+		const struct stack_slot *slot = &state->slots[i];
 
-		if (state->regs[RSP].kind != VALUE_STACK || !value_is_rooted(value))
-			return;
-		use_escapes(value);
+		if (slot->from_top && slot->offset >= top->low &&
+			slot->offset < top->low + PASSED_MAX)
+			use_escapes(slot->value);
 	}
 }
 
@@ -127,6 +144,16 @@ static void land(struct run *run, const struct state *state, uint64_t at)
 	reach(run, to, &landed);
 }
 
+static bool may_trap(const struct insn *insn)
+{
+	ZydisMnemonic m = insn->in.mnemonic;
+
+	for (unsigned i = 0; i < insn->in.operand_count; i++)
+		if (insn->op[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
+			return !insn_only_names(insn);
+	return m == ZYDIS_MNEMONIC_DIV || m == ZYDIS_MNEMONIC_IDIV;
+}
+
 /* Return whether it comes back. */
 static bool call(struct run *run, struct state *state, const struct insn *insn)
 {
@@ -149,6 +176,8 @@ static bool call(struct run *run, struct state *state, const struct insn *insn)
 			name = places_import(places, insn_place(insn, op));
 		outcome.value = calls_outside(state, name, insn->at);
 	}
+	if (calls_return_twice(name)) /* and then the stack is as it was left */
+		run->escaped = INT64_MIN;
 	land(run, state, insn->at);
 	if (!outcome.returns || calls_never_return(name))
 		return false;
@@ -171,37 +200,45 @@ static bool is_part_of(
 						    strlen(function->name)));
 }
 
+/* An entry of a jump table; what can never happen may lead to behind the last instruction. */
+static bool jump_to(struct run *run, const struct state *state, uint64_t target,
+	const struct function *function)
+{
+	const struct places *places = run->flow->places;
+
+	if (places_length(places, target) && is_part_of(places, target, function)) {
+		reach(run, target, state);
+		return true;
+	}
+	return is_part_of(places, target - 1, function);
+}
+
 /* Offsets of 32 bits from the table itself, up to the first that leads elsewhere. */
 static void jump_by_table(struct run *run, const struct state *state, uint64_t table,
 	const struct function *function)
 {
-	const struct places *places = run->flow->places;
+	const struct bytes *bytes = run->flow->places->bytes;
+	uint64_t i = 0;
 	int32_t offset;
 
-	for (uint64_t i = 0; i < TABLE_MAX; i++) {
-		uint64_t target;
-
-		if (!bytes_get32(places->bytes, table + 4 * i, &offset))
-			return;
-		target = table + (uint64_t)(int64_t)offset;
-		if (!places_length(places, target) || !is_part_of(places, target, function))
-			return;
-		reach(run, target, state);
-	}
+	while (i < TABLE_MAX && bytes_get32(bytes, table + 4 * i, &offset) &&
+		jump_to(run, state, table + (uint64_t)(int64_t)offset, function))
+		i++;
+	if (!i)
+		give_up(run, state);
 }
 
 static void jump_by_addresses(struct run *run, const struct state *state, uint64_t table,
 	const struct function *function)
 {
-	const struct places *places = run->flow->places;
-	uint64_t target;
+	const struct bytes *bytes = run->flow->places->bytes;
+	uint64_t i = 0, target;
 
-	for (uint64_t i = 0; i < TABLE_MAX; i++) {
-		if (!bytes_get64(places->bytes, table + 8 * i, &target) ||
-			!places_length(places, target) || !is_part_of(places, target, function))
-			return;
-		reach(run, target, state);
-	}
+	while (i < TABLE_MAX && bytes_get64(bytes, table + 8 * i, &target) &&
+		jump_to(run, state, target, function))
+		i++;
+	if (!i)
+		give_up(run, state);
 }
 
 static void jump_out(struct run *run, const struct state *state, const char *name, uint64_t at)
@@ -209,7 +246,7 @@ static void jump_out(struct run *run, const struct state *state, const char *nam
 	struct value value = calls_outside(state, name, at);
 
 	if (!calls_never_return(name))
-		returns(run, value);
+		returns(run, value, value_unknown());
 }
 
 /* Where the jump leads by a table that is known. */
@@ -252,8 +289,7 @@ static void jump(struct run *run, const struct state *state, const struct insn *
 	} else if (function && table.kind == VALUE_TABLE && insn_register(insn, 0) >= 0) {
 		jump_by_table(run, state, (uint64_t)table.low, function);
 	} else {
-		lose(state);
-		returns(run, value_unknown());
+		give_up(run, state);
 	}
 }
 
@@ -263,7 +299,7 @@ static void branch(struct run *run, const struct state *state, const struct insn
 	uint64_t target;
 
 	if (!insn_target(insn, &target)) {
-		lose(state);
+		give_up(run, state);
 		return;
 	}
 	if (decided != 0)
@@ -292,8 +328,10 @@ static void go_straight(struct run *run, const struct node *node)
 			reach(run, at, &state);
 			return;
 		}
-		if (!len || !decode(places->bytes, at, at + len, &insn))
+		if (!len || !decode(places->bytes, at, at + len, &insn)) {
+			give_up(run, &state);
 			return;
+		}
 		/* behind the last call of a function, which does not come back */
 		if (function && !extent_holds(function->at, at)) {
 			lose(&state);
@@ -307,6 +345,8 @@ static void go_straight(struct run *run, const struct node *node)
 			places_root(places, at)->is_visited = true;
 		switch (insn_ending(&insn)) {
 		case ENDING_NONE:
+			if (may_trap(&insn)) /* -fnon-call-exceptions */
+				land(run, &state, at);
 			step(&one);
 			break;
 		case ENDING_CALL:
@@ -320,7 +360,7 @@ static void go_straight(struct run *run, const struct node *node)
 			branch(run, &state, &insn);
 			return;
 		case ENDING_RETURN:
-			returns(run, state.regs[RAX]);
+			returns(run, state.regs[RAX], state.regs[RDX]);
 			return;
 		case ENDING_TRAP:
 			return;

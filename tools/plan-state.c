@@ -16,7 +16,7 @@ void state_begin(struct state *state)
 	state->regs[RSP] = value_of(VALUE_STACK, 0, 0);
 }
 
-static bool overlap(const struct stack_slot *slot, int64_t offset, unsigned width)
+bool state_overlaps(const struct stack_slot *slot, int64_t offset, unsigned width)
 {
 	return slot->offset < offset + (int64_t)width &&
 	       offset < slot->offset + (int64_t)slot->width;
@@ -31,29 +31,28 @@ struct value state_load(const struct state *state, int64_t offset, unsigned widt
 			return slot->value;
 		if (slot->offset == offset && slot->width == 8 && width == 4)
 			return value_low32(slot->value);
-		if (overlap(slot, offset, width))
+		if (state_overlaps(slot, offset, width))
 			return value_doubt(slot->value);
 	}
 	return value_unknown();
 }
 
-void state_store(struct state *state, int64_t offset, unsigned width, struct value value,
-	void (*forget)(struct value value))
+void state_store(
+	struct state *state, struct stack_slot slot, void (*forget)(struct value value))
 {
 	for (unsigned i = 0; i < state->slot_count; i++) {
-		if (!overlap(&state->slots[i], offset, width))
+		if (!state_overlaps(&state->slots[i], slot.offset, slot.width))
 			continue;
 		state->slots[i] = state->slots[--state->slot_count];
 		i--;
 	}
-	if (value_is_same(value, value_unknown()))
+	if (value_is_same(slot.value, value_unknown()))
 		return;
 	if (state->slot_count == SLOTS_MAX) {
 		forget(state->slots[0].value);
 		state->slots[0] = state->slots[--state->slot_count];
 	}
-	state->slots[state->slot_count++] =
-		(struct stack_slot){ .offset = offset, .width = width, .value = value };
+	state->slots[state->slot_count++] = slot;
 }
 
 void state_expose(
@@ -75,13 +74,21 @@ static bool join_value(struct value *old, struct value new)
 	return changed;
 }
 
-static struct value found_in(const struct state *state, const struct stack_slot *like)
+static bool join_slot(struct stack_slot *old, const struct state *new)
 {
-	for (unsigned i = 0; i < state->slot_count; i++)
-		if (state->slots[i].offset == like->offset &&
-			state->slots[i].width == like->width)
-			return state->slots[i].value;
-	return value_unknown();
+	for (unsigned i = 0; i < new->slot_count; i++) {
+		const struct stack_slot *slot = &new->slots[i];
+
+		if (slot->offset != old->offset || slot->width != old->width)
+			continue;
+		if (slot->from_top && !old->from_top) {
+			old->from_top = true;
+			(void)join_value(&old->value, slot->value);
+			return true;
+		}
+		return join_value(&old->value, slot->value);
+	}
+	return join_value(&old->value, value_unknown());
 }
 
 static bool join_slots(struct state *old, const struct state *new)
@@ -89,14 +96,14 @@ static bool join_slots(struct state *old, const struct state *new)
 	bool changed = false;
 
 	for (unsigned i = 0; i < old->slot_count; i++)
-		changed |= join_value(&old->slots[i].value, found_in(new, &old->slots[i]));
+		changed |= join_slot(&old->slots[i], new);
 	/* a root that only one side has: whoever loads it must know */
 	for (unsigned i = 0; i < new->slot_count; i++) {
 		const struct stack_slot *slot = &new->slots[i];
 		bool is_free = value_is_rooted(slot->value) && old->slot_count < SLOTS_MAX;
 
 		for (unsigned k = 0; is_free && k < old->slot_count; k++)
-			is_free = !overlap(&old->slots[k], slot->offset, slot->width);
+			is_free = !state_overlaps(&old->slots[k], slot->offset, slot->width);
 		if (!is_free)
 			continue;
 		old->slots[old->slot_count] = *slot;

@@ -12,6 +12,7 @@
 struct stack_slot {
 	int64_t offset; /* from the return address */
 	unsigned width;
+	bool from_top; /* pushed, or stored by the stack pointer: it may be an argument */
 	struct value value;
 };
 
@@ -26,14 +27,16 @@ struct state {
 	unsigned bits;
 };
 
+bool state_overlaps(const struct stack_slot *slot, int64_t offset, unsigned width);
+
 /* As at the entry of a function: nothing is known but where the stack is. */
 void state_begin(struct state *state);
 
 /* What a load of @width bytes finds. */
 struct value state_load(const struct state *state, int64_t offset, unsigned width);
 /* @forget is called for a value that there is no room for any more. */
-void state_store(struct state *state, int64_t offset, unsigned width, struct value value,
-	void (*forget)(struct value value));
+void state_store(
+	struct state *state, struct stack_slot slot, void (*forget)(struct value value));
 
 /* Slots from @lowest on may be read elsewhere, which @forget is told, and be changed. */
 void state_expose(

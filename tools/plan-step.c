@@ -130,6 +130,9 @@ static void add_or_subtract(const struct step *step)
 		}
 		result = value_add(a, b);
 	}
+	if (a.kind == VALUE_STACK && result.kind != VALUE_STACK &&
+		insn_register(step->insn, 0) != RSP)
+		operand_escape_stack(step);
 	operand_put(step, result);
 	result_compared(step, result);
 }
@@ -164,11 +167,13 @@ static void mask(const struct step *step)
 	bool is_constant = value_is_constant(b);
 
 	forget_comparison(step);
-	if (a.kind == VALUE_STACK && is_constant) { /* the stack is aligned */
-		a.low = a.high = (a.low & b.low) - 128;
+	if (a.kind == VALUE_STACK && is_constant && insn_register(step->insn, 0) == RSP) {
+		a.low = a.high = (a.low & b.low) - 128; /* the stack is aligned */
 		step->state->regs[RSP] = a;
 		return;
 	}
+	if (a.kind == VALUE_STACK) /* some address on it is: who knows which */
+		operand_escape_stack(step);
 	use(a, USE_ODD | USE_ESCAPES);
 	use(b, USE_ODD | USE_ESCAPES);
 	if (is_constant && b.low >= 0)
@@ -208,7 +213,8 @@ static void or_or_exclusive_or(const struct step *step)
 static void test(const struct step *step)
 {
 	struct value a = operand_value(step, 0), b = operand_value(step, 1);
-	bool is_same = insn_register(step->insn, 0) == insn_register(step->insn, 1);
+	int reg = insn_register(step->insn, 0);
+	bool is_same = reg >= 0 && reg == insn_register(step->insn, 1);
 
 	forget_comparison(step);
 	if (is_same && a.kind == VALUE_NUMBER) {
@@ -222,12 +228,15 @@ static void test(const struct step *step)
 	}
 }
 
-/* An address on the stack that is kept anywhere else may be used by anybody. */
+/*
+ * An address on the stack that is kept anywhere else may be used by anybody. What lies above a
+ * frame pointer is not the function's own, so that is no exception.
+ */
 static void move(const struct step *step, struct value value)
 {
 	int reg = insn_register(step->insn, 0);
 
-	if (value.kind == VALUE_STACK && reg != RSP && reg != RBP && value.low < *step->escaped)
+	if (value.kind == VALUE_STACK && reg != RSP && value.low < *step->escaped)
 		*step->escaped = value.low;
 	operand_put(step, value);
 }
@@ -292,7 +301,12 @@ static void push(const struct step *step)
 		return;
 	}
 	state->regs[RSP] = value_add(state->regs[RSP], value_constant(-8));
-	state_store(state, state->regs[RSP].low, 8, value, use_escapes);
+	state_store(state,
+		(struct stack_slot){ .offset = state->regs[RSP].low,
+			.width = 8,
+			.from_top = true,
+			.value = value },
+		use_escapes);
 }
 
 static void pop_to(const struct step *step, int reg)
@@ -305,6 +319,8 @@ static void pop_to(const struct step *step, int reg)
 	state->regs[RSP] = value_add(state->regs[RSP], value_constant(8));
 	if (reg >= 0)
 		state->regs[reg] = value;
+	else
+		use_escapes(value);
 }
 
 /* Nothing is known of what it does: all that it reads has left, all it writes is unknown. */
@@ -313,6 +329,8 @@ static void other(const struct step *step)
 	const struct insn *insn = step->insn;
 	bool is_string = insn->in.meta.category == ZYDIS_CATEGORY_STRINGOP;
 
+	if (is_string) /* as many as a register says */
+		state_expose(step->state, *step->escaped, use_escapes);
 	if (insn->in.mnemonic == ZYDIS_MNEMONIC_SYSCALL)
 		for (unsigned reg = 0; reg < REGISTERS; reg++)
 			use_escapes(step->state->regs[reg]);
@@ -324,7 +342,7 @@ static void other(const struct step *step)
 			op->type == ZYDIS_OPERAND_TYPE_REGISTER)
 			use(operand_register(step, op->reg.value), USE_ODD | USE_ESCAPES);
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
-			op->actions & ZYDIS_OPERAND_ACTION_MASK_READ && op->size == 64)
+			op->actions & ZYDIS_OPERAND_ACTION_MASK_READ && op->size >= 64)
 			use(operand_load(step, op), USE_ODD | USE_ESCAPES);
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 			op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)

@@ -183,9 +183,9 @@ struct value value_add(struct value a, struct value b)
 	if (a.kind == VALUE_NUMBER && b.kind != VALUE_NUMBER)
 		return value_add(b, a);
 	if (a.kind == VALUE_TABLE && b.kind == VALUE_PLACE)
-		return a;
+		return a.low == b.low ? a : value_unknown();
 	if (a.kind == VALUE_PLACE && b.kind == VALUE_TABLE)
-		return b;
+		return value_add(b, a);
 	if (b.kind != VALUE_NUMBER)
 		return mixed(a, b);
 	switch (a.kind) {

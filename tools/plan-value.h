@@ -79,12 +79,15 @@ static inline bool value_is_constant(struct value value)
 
 /*
  * Is what is not known of it an index? It was multiplied, or has bounds, or began at a number and
- * counts. (An address that is not known has no bounds; one that is kept in 32 bits would have.)
+ * counts. A place on the stack, or of code, is none. (An address that is not known has no bounds;
+ * one that is kept in 32 bits would have.)
  */
 static inline bool value_is_index(struct value value)
 {
-	return value.is_scaled ||
-	       (value.kind != VALUE_MIXED && value.low > NO_LOW && (value.high < NO_HIGH || !value.is_tame));
+	bool has_bounds = value.kind == VALUE_NUMBER || value.kind == VALUE_POINTER;
+
+	return value.is_scaled || (has_bounds && value.low > NO_LOW &&
+					  (value.high < NO_HIGH || !value.is_tame));
 }
 
 /* Does it come, or may it come, from a root? */

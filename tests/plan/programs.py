@@ -15,6 +15,7 @@ import re
 TYPES = ["int", "long", "char", "short", "double", "unsigned"]
 
 HEAD = r"""
+#include <setjmp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -123,7 +124,9 @@ class Program:
     def add_function(self):
         ways = [self.scalar, self.by_index, self.by_end, self.downwards, self.helper, self.mask,
                 self.unknown_start, self.two_arrays, self.libc, self.switch, self.escape,
-                self.find, self.constant_index, self.local_static, self.partly, self.stack]
+                self.find, self.constant_index, self.local_static, self.partly, self.stack,
+                self.pointers_on_stack, self.two_words, self.many_arguments, self.jump_back,
+                self.labels, self.never, self.copied, self.aligned]
         if self.risky:
             ways += [self.biased]
         if self.cxx:
@@ -269,6 +272,76 @@ class Program:
         a = self.pick(*self.arrays)
         self.function(f"{a.kind} *b = {a.name} - 1; for (long i = opaque(1); i <= {a.count}; i++) "
                       f"r = r * 3 + {self.value(a, 'b[i]')};")
+
+    def ends(self):
+        """Two expressions for addresses of one array, the second behind its end; and the array."""
+        a = self.pick(*self.arrays)
+        return a, self.pick(a.name, f"{a.name} + {a.count // 2}"), f"{a.name} + {a.count}"
+
+    def pointers_on_stack(self):
+        a, low, high = self.ends()
+        kept = self.pick("", "volatile ")
+        name = f"k{self.count}"
+        self.functions.append((None, f"static NOINLINE {a.kind} *{name}({a.kind} *{kept}*v) {{ return *v - 1; }}\n", ""))
+        self.function(f"{a.kind} *{kept}v[3] = {{ {low}, {high}, {a.name} }}; " + self.pick(
+            f"r += {self.value(a, 'v[x % 2][-(x % 2)]')};",
+            f"v[x % 3] = {high}; r += {self.value(a, 'v[x % 3][-1]')};",
+            f"r += {self.value(a, f'{name}(&v[opaque(1)])[0]')};",
+            f"for ({a.kind} *{kept}*w = v + 1; w < v + 2; w++) r += opaque({self.value(a, '(*w)[-1]')});"))
+
+    def two_words(self):
+        a, _, high = self.ends()
+        name = f"k{self.count}"
+        self.functions.append((None, f"struct {name} {{ long n; {a.kind} *e; }};\nstatic NOINLINE struct {name} "
+                               f"{name}(long n)\n{{\n\tstruct {name} s = {{ opaque(n), {high} }};\n\treturn s;\n}}\n", ""))
+        self.function(f"struct {name} s = {name}(1); r += {self.value(a, 's.e[-s.n]')};")
+
+    def many_arguments(self):
+        a, low, high = self.ends()
+        name = f"k{self.count}"
+        self.functions.append((None, f"static NOINLINE long {name}(int a, int b, int c, int d, int e, int f, int g, {a.kind} *p, "
+                               f"int h, {a.kind} *q)\n{{\n\treturn a + b + c + d + e + f + g + h + "
+                               f"{self.value(a, 'p[-1]')} + {self.value(a, 'q[0]')};\n}}\n", ""))
+        self.function(f"r += {name}(1, 2, 3, 4, 5, 6, x, {high}, opaque(x), {a.name});")
+
+    def jump_back(self):
+        a, low, high = self.ends()
+        name = f"k{self.count}"
+        self.functions.append((None, f"static jmp_buf {name}b;\nstatic NOINLINE void {name}(long x) "
+                               f"{{ if (opaque(x) % 2) longjmp({name}b, 2); }}\n", ""))
+        self.function(f"{a.kind} *volatile p = {high}; if (setjmp({name}b)) return r + {self.value(a, 'p[-1]')}; "
+                      f"{name}(x); p = {self.pick(a.name + ' + 1', high)}; {name}(1);")
+
+    def labels(self):
+        if self.cxx:
+            return
+        a, low, high = self.ends()
+        kind, base = self.pick(("int", " - &&one"), ("void *", ""))
+        to = "*(&&one + to[k])" if base else "*to[k]"
+        self.function(f"static const {kind} {'const ' if not base else ''}to[] = {{ &&one{base}, &&two{base}, &&three{base} }}; "
+                      f"{a.kind} *p = {high}; long k = opaque(x) % 3; goto {to}; one: r += 3; goto three; "
+                      f"two: {self.change(a, 'p[-1]', '1')} three: r += {self.value(a, 'p[-1]')};")
+
+    def never(self):
+        a, low, high = self.ends()
+        cases = "".join(f"case {i}: " + self.pick("__builtin_unreachable(); ", f"r += {i}; break; ",
+                                                  f"r = r * 3 + {self.value(a, 'p[-1]')}; break; ")
+                        for i in range(12, 20))
+        cases = "".join(f"case {i}: r += {self.value(a, 'p[-1]')} + x * {i}; break; " for i in range(12)) + cases
+        self.function(f"{a.kind} *volatile q = {high}, *p = q; switch (opaque(x)) {{ {cases}default: __builtin_unreachable(); }}")
+
+    def copied(self):
+        a, low, high = self.ends()
+        count = self.pick(0, 1, 2, 6, 40)
+        self.function(f"struct {{ {a.kind} *b, *e; long n[{count} + 1]; }} s, t; s.b = {low}; s.e = {high}; "
+                      f"s.n[{count}] = x; __asm__ volatile(\"\" : \"+m\"(s)); t = s; __asm__ volatile(\"\" : \"+m\"(t)); "
+                      f"r += {self.value(a, 't.e[-1]')} + t.n[{count}];")
+
+    def aligned(self):
+        a, low, high = self.ends()
+        self.function(f"{a.kind} *volatile p = {high}; char some[100]; "
+                      f"char *q = (char *)(((unsigned long)some + 31) & ~31ul); memset(q, x, 40); opaque(q[x]); "
+                      f"{a.kind} *e = p; r += {self.value(a, 'e[-1]')} + q[x];")
 
     def standard(self):
         a = self.pick(*self.arrays)

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from tap import skip, test  # noqa: E402
 import hostile  # noqa: E402
 import plans  # noqa: E402
-from workshop import Skip, check, main, needs, show  # noqa: E402
+from workshop import Skip, check, main, needs, run, show  # noqa: E402
 
 SOURCE = r"""
 #include <stdio.h>
@@ -233,6 +233,150 @@ def exceptions(shop):
             for name in "counts", "sums":
                 ran, made = plan(shop, shop.path("landing"), name)
                 test(f"and of {name} alone", made is not None, show(ran))
+
+
+# The end of `first` is where `second` begins, and is held where it is not easily seen.
+HELD = r"""
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#define NOINLINE __attribute__((noinline))
+int first[4] = { 1, 2, 3, 4 }, second[4] = { 5, 6, 7, 8 };
+%s
+int main(int argc, char **argv)
+{
+	(void)argv;
+	second[0] += argc;
+	printf("%%d\n", get(argc));
+	for (int i = 0; i < 4; i++) first[i] = 90 + i * argc;
+	printf("%%d %%d\n", get(argc), second[0]);
+	return 0;
+}
+"""
+HOLDERS = {
+    "in an array on the stack": """
+NOINLINE int get(int i) { int *volatile v[3] = { first, first + 4, second }; return v[i % 3][-1]; }
+""",
+    "in an array whose element is passed": """
+NOINLINE int of(int **p) { return (*p)[-1]; }
+NOINLINE int get(long i) { int *v[3]; v[0] = first + 2; v[1] = first + 4; v[2] = second; return of(&v[i % 3]); }
+""",
+    "in the second word that comes back": """
+struct two { long n; int *end; };
+NOINLINE struct two both(long n) { struct two it = { n, first + 4 }; return it; }
+int get(int i) { struct two it = both(i); return it.end[-it.n]; }
+""",
+    "across setjmp()": """
+static jmp_buf back;
+NOINLINE void leave(void) { longjmp(back, 1); }
+NOINLINE int get(int i) { int *volatile p = second; if (setjmp(back)) return p[-i]; p = first + 4; leave(); return 0; }
+""",
+    "in the eighth argument": """
+NOINLINE int of(int a, int b, int c, int d, int e, int f, int g, int *end) { return end[-1] + a + b + c + d + e + f + g; }
+int get(int i) { return of(1, 2, 3, 4, 5, 6, i, first + 4); }
+""",
+    "below what is aligned on the stack": """
+NOINLINE void fill(char *p) { memset(p, 0, 8); }
+NOINLINE int get(int i)
+{
+	int *volatile kept = first + 4; char some[100], *p = (char *)(((unsigned long)some + 31) & ~31ul);
+	fill(p);
+	return kept[-i] + p[3];
+}
+""",
+    "behind a test of two bits": """
+NOINLINE int get(int i) { volatile int two = 2; int *end = first + 4; return two & 0x10001 ? i : end[-i]; }
+""",
+    "across a switch with what never happens": """
+NOINLINE int get(int i)
+{
+	int *volatile kept = first + 4, *end = kept;
+	switch (i) {
+	case 0: return i * 3;
+	case 1: return end[-1] + i;
+	case 2: case 3: __builtin_unreachable();
+	case 4: return end[-2] * i;
+	case 5: return end[-3] + 7;
+	case 6: return i ^ 5;
+	default: __builtin_unreachable();
+	}
+}
+""",
+    "across a goto by differences": """
+NOINLINE int get(int i)
+{
+	static const int to[] = { &&one - &&one, &&two - &&one, &&three - &&one };
+	int *end = first + 4;
+	__asm__("" : "+r"(i));
+	goto *(&&one + to[i]);
+one: return i + 7;
+two: return end[-1];
+three: return end[-2];
+}
+""",
+    "in a structure that is copied": """
+struct many { int *start, *end; long more[40]; };
+NOINLINE int get(int i)
+{
+	struct many a = { .start = first, .end = first + 4, .more = { i } }, b;
+	__asm__ volatile("" : "+m"(a));
+	b = a;
+	__asm__ volatile("" : "+m"(b));
+	return b.end[-i];
+}
+""",
+}
+
+
+@check
+def what_is_held(shop):
+    for where, body in HOLDERS.items():
+        for cc in "gcc", "clang":
+            for level in "-O0", "-O1", "-O2":
+                for kind in ["-fPIE", "-pie"], ["-fno-pie", "-no-pie"]:
+                    path = shop.program("held", HELD % body, "-w", level, *kind, "-Wl,--build-id", cc=needs(cc))
+                    plain, wrong = run([path]), None
+                    for name in "first", "second":
+                        if plan(shop, path, name)[1] is None:
+                            continue
+                        ran = run([path], env=dict(shop.environment, LD_PRELOAD=shop.library,
+                                                   FONDUE_PLAN=shop.path("plan")))
+                        if (ran.stdout, ran.returncode, ran.stderr) != (plain.stdout, plain.returncode, ""):
+                            wrong = f"{name}: {plain.stdout} became {show(ran)}"
+                    test(f"{cc} {level} {kind[1]}, an end {where}: no plan, or a right one", not wrong, wrong)
+
+
+# A library's own function has the name of one that never comes back.
+COMES_BACK = """
+static int first[4] = { 1, 2, 3, 4 }, second[4] = { 5, 6, 7, 8 };
+int count;
+__attribute__((noinline)) void pthread_exit(int n) { count += n; __asm__ volatile("" : : "r"(n)); }
+int get(int i) { int *end = first + 4; __asm__("" : "+r"(i)); if (i) end = second + 4; pthread_exit(i); second[0]++; return end[-1]; }
+int got(int i) { int *end = second + 4; __asm__("" : "+r"(i)); if (i) end = first + 4; pthread_exit(i); second[0]++; return end[-1]; }
+void put(int n) { first[3] = n; }
+"""
+
+
+@check
+def who_comes_back(shop):
+    shop.write("own.c", COMES_BACK)
+    for level in "-O1", "-O2":
+        shop.make(needs("gcc"), "-w", level, "-fPIC", "-shared", "own.c", "-o", "libown.so", "-Wl,--build-id")
+        path = shop.program("caller", """
+#include <stdio.h>
+int get(int), got(int); void put(int);
+int main(int n, char **v) { int a = get(n) + got(n); put(99); printf("%d %d %d\\n", a, get(n - 1), got(n)); return 0; }
+""", "-w", "-L.", "-lown", "-Wl,-rpath,$ORIGIN")
+        plain, wrong = run([path]), None
+        for name in "first", "second":
+            if plan(shop, shop.path("libown.so"), name)[1] is None:
+                continue
+            ran = run([path], env=dict(shop.environment, LD_PRELOAD=shop.library,
+                                       FONDUE_PLAN=shop.path("plan")))
+            if (ran.stdout, ran.stderr) != (plain.stdout, ""):
+                wrong = f"{name}: {plain.stdout} became {show(ran)}"
+        test(f"{level}: a function of its own that is called as one that never comes back does",
+             plain.returncode == 0 and not wrong, wrong or show(plain))
 
 
 @check
