@@ -182,7 +182,9 @@ static bool call(struct run *run, struct state *state, const struct insn *insn)
 	if (!outcome.returns || calls_never_return(name))
 		return false;
 	state_expose(state, run->escaped, use_escapes);
-	clobber(state, mask | 1 << RAX);
+	clobber(state, mask);
+	if (!(mask >> RAX & 1)) /* it returns nothing, and who calls it knows */
+		return true;
 	if (!value_is_rooted(outcome.value))
 		outcome.value = value_loaded();
 	state->regs[RAX] = outcome.value;

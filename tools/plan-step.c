@@ -291,10 +291,9 @@ static void multiply(const struct step *step)
 									value_unknown());
 }
 
-static void push(const struct step *step)
+static void push(const struct step *step, struct value value)
 {
 	struct state *state = step->state;
-	struct value value = operand_value(step, 0);
 
 	if (state->regs[RSP].kind != VALUE_STACK) {
 		use_escapes(value);
@@ -351,7 +350,7 @@ static void other(const struct step *step)
 	for (unsigned reg = 0; reg < REGISTERS; reg++) {
 		struct value *value = &step->state->regs[reg];
 
-		if (!(insn_writes(insn) >> reg & 1) || reg == RSP)
+		if (!(insn_writes(insn) >> reg & 1))
 			continue;
 		*value = is_string && value_is_rooted(*value) ?
 				 value_add(*value, value_unknown()) :
@@ -438,10 +437,17 @@ void step(const struct step *step)
 		multiply(step);
 		break;
 	case ZYDIS_MNEMONIC_PUSH:
-		push(step);
+		push(step, operand_value(step, 0));
+		break;
+	case ZYDIS_MNEMONIC_PUSHFQ:
+		push(step, value_unknown());
 		break;
 	case ZYDIS_MNEMONIC_POP:
 		pop_to(step, insn_register(step->insn, 0));
+		break;
+	case ZYDIS_MNEMONIC_POPFQ:
+		pop_to(step, -1);
+		forget_comparison(step);
 		break;
 	case ZYDIS_MNEMONIC_LEAVE:
 		step->state->regs[RSP] = step->state->regs[RBP];

@@ -314,6 +314,16 @@ two: return end[-1];
 three: return end[-2];
 }
 """,
+    "beside the flags on the stack": """
+NOINLINE int get(int i)
+{
+	int *volatile kept = first + 4, *volatile other = second;
+	unsigned long flags = __builtin_ia32_readeflags_u64();
+	int *end = kept;
+	__builtin_ia32_writeeflags_u64(flags);
+	return end[-i] + kept[-2] + other[0];
+}
+""",
     "in a structure that is copied": """
 struct many { int *start, *end; long more[40]; };
 NOINLINE int get(int i)
