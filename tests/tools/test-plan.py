@@ -569,6 +569,12 @@ def code_that_is_data(shop):
                     "case 2: take(v); break; case 3: return second[2]--; case 4: return third[1]; "
                     "case 5: second[4] = 2; break; case 6: take(v + 1); } return 7; }")
     judge("a jump table", shop, path, ["second"])
+    for call in "rand_r((unsigned *)second)", "(int)strtol((char *)second, 0, 0)", \
+            "pthread_spin_lock((void *)second)":
+        path = laid_out(shop, "int rand_r(unsigned *); long strtol(char *, char **, int); "
+                        "int pthread_spin_lock(void *);\n"
+                        f"int main(void) {{ return {call}; }}")
+        judge(f"libc touches what it is given: {call}", shop, path, ["second"])
 
 
 @check
