@@ -17,6 +17,10 @@
 #include "plan-group.h"
 #include "plan-owner.h"
 
+/* Bytes: as far may an index be displaced in a program at a fixed place; and so far it is usual. */
+#define DISPLACED_MAX 65536
+#define DISPLACED_MIN 1024
+
 static void settle(
 	const struct places *places, struct root *root, enum side side, const char *reason)
 {
@@ -156,6 +160,31 @@ static bool is_unused(const struct root *root)
 	       !root->touches_shared && !root->touches_private;
 }
 
+/*
+ * At a fixed place `days[year - 1970]` is one number with an index, however far that lies from
+ * the array. What is near the start of a variable is taken for it.
+ */
+static bool is_displaced_far(const struct places *places, const struct root *root)
+{
+	const struct symbols *symbols = places->symbols;
+	const struct datum *here = side_here(places, root->address);
+	enum side side = here ? side_of(here) : SIDE_NONE;
+
+	if (!root->may_be_number || !root->field || !(root->uses & USE_INDEXED) ||
+		side_shown(places, root) ||
+		(here && root->address - here->at.start <= DISPLACED_MIN))
+		return false;
+	for (size_t i = symbols_first(symbols, root->address);
+		i < symbols->datum_count &&
+		symbols->data[i].at.start <= root->address + DISPLACED_MAX;
+		i++)
+		if (symbols->data[i].at.end - symbols->data[i].at.start >= 2 * root->step &&
+			(side == SIDE_NONE ? symbols->data[i].is_chosen :
+					     side_of(&symbols->data[i]) != side))
+			return true;
+	return false;
+}
+
 static void decide(struct places *places, struct root *root)
 {
 	enum side side = side_shown(places, root), all;
@@ -163,6 +192,10 @@ static void decide(struct places *places, struct root *root)
 
 	if (root->is_certain) {
 		settle(places, root, side, "the symbol is named");
+		return;
+	}
+	if (is_displaced_far(places, root)) {
+		refuse(places, root, SIDE_NONE);
 		return;
 	}
 	if (!places_are_near_shared(places, root->address))

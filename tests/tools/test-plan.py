@@ -356,6 +356,39 @@ def what_is_held(shop):
                     test(f"{cc} {level} {kind[1]}, an end {where}: no plan, or a right one", not wrong, wrong)
 
 
+# In a program at a fixed place the number that is displaced lies in another array.
+DISPLACED = r"""
+#include <stdio.h>
+static int before[4000], days[4000], after[4000];
+__attribute__((noinline)) int day(long year) { return days[year - 1970]; }
+__attribute__((noinline)) int later(long year) { return after[year - 1970] + before[year - 1970]; }
+int main(int argc, char **argv)
+{
+	(void)argv;
+	days[2] = 5; after[2] = 6; before[2] = 7;
+	printf("%d %d %d\n", day(1971 + argc), later(1971 + argc), days[argc] + after[argc] + before[argc]);
+	return 0;
+}
+"""
+
+
+@check
+def displaced_far(shop):
+    for cc in "gcc", "clang":
+        for level in "-O0", "-O1", "-O2":
+            for kind in ["-fPIE", "-pie"], ["-fno-pie", "-no-pie"]:
+                path = shop.program("far", DISPLACED, level, *kind, "-Wl,--build-id", cc=needs(cc))
+                plain, wrong = run([path]), None
+                for name in "before", "days", "after":
+                    if plan(shop, path, name)[1] is None:
+                        continue
+                    ran = run([path], env=dict(shop.environment, LD_PRELOAD=shop.library,
+                                               FONDUE_PLAN=shop.path("plan")))
+                    if (ran.stdout, ran.stderr) != (plain.stdout, ""):
+                        wrong = f"{name}: {plain.stdout} became {show(ran)}"
+                test(f"{cc} {level} {kind[1]}, indices from far away: no plan, or a right one", not wrong, wrong)
+
+
 # A library's own function has the name of one that never comes back.
 COMES_BACK = """
 static int first[4] = { 1, 2, 3, 4 }, second[4] = { 5, 6, 7, 8 };
