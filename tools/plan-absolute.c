@@ -66,6 +66,7 @@ static void add_reference(
 			places->stores, places->store_count, sizeof(*places->stores));
 		places->stores[places->store_count++] = touched.start;
 	}
+	places_note_touched(places, touched);
 	if (!places_are_shared(places, touched))
 		return;
 	if (!datum || !datum->is_chosen || touched.end > datum->at.end) {

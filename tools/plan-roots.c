@@ -90,6 +90,18 @@ bool places_in_loop(const struct places *places, uint64_t at)
 	return false;
 }
 
+void places_note_touched(struct places *places, struct extent touched)
+{
+	struct datum *datum = symbols_datum(places->symbols, touched.start);
+
+	if (!datum)
+		return;
+	datum->is_touched_whole |=
+		datum->at.start == touched.start && datum->at.end == touched.end;
+	/* of a number only the lower half may be of interest, which is its first */
+	datum->is_touched_partly |= datum->at.start != touched.start;
+}
+
 bool places_are_shared(const struct places *places, struct extent at)
 {
 	const struct symbols *symbols = places->symbols;

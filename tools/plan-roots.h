@@ -127,6 +127,8 @@ struct places {
 	size_t refusal_count;
 };
 
+/* An instruction touches these bytes by their name. */
+void places_note_touched(struct places *places, struct extent touched);
 void places_refuse(struct places *places, struct refusal_of_plan refusal);
 struct root *places_add_root(struct places *places, struct root root);
 /* The root of the instruction at @at, or NULL. */

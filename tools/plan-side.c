@@ -87,12 +87,16 @@ bool side_is_near(
 	return false;
 }
 
-/* One that nothing but its name refers to, and too small to be passed by its end. */
+/*
+ * One that nothing but its name refers to, always as a whole, and too small to be passed by its
+ * end. An array of as many bytes is touched in part, or only through addresses.
+ */
 static bool is_scalar_alone(const struct datum *datum)
 {
 	uint64_t size = datum->at.end - datum->at.start;
 
-	return datum->symbol && !datum->taken && size <= 8 && !(size & (size - 1));
+	return datum->symbol && !datum->taken && datum->is_touched_whole &&
+	       !datum->is_touched_partly && size <= 8 && !(size & (size - 1));
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

@@ -89,6 +89,7 @@ static void collect_relative(
 	if (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE)
 		add_store(places, touched.start);
 	if (!insn_only_names(insn)) {
+		places_note_touched(places, touched);
 		if (places_are_shared(places, touched))
 			add_reference(places, insn, touched);
 		return;

@@ -16,6 +16,8 @@ struct datum {
 	bool is_exported;
 	bool is_chosen; /* it will be shared */
 	unsigned taken;	/* how many places form an address in it */
+	bool is_touched_whole;  /* some instruction touches all of it, by its name */
+	bool is_touched_partly; /* or what does not begin where it does */
 };
 
 struct function {

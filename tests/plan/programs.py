@@ -335,7 +335,7 @@ class Program:
         count = self.pick(0, 1, 2, 6, 40)
         self.function(f"struct {{ {a.kind} *b, *e; long n[{count} + 1]; }} s, t; s.b = {low}; s.e = {high}; "
                       f"s.n[{count}] = x; __asm__ volatile(\"\" : \"+m\"(s)); t = s; __asm__ volatile(\"\" : \"+m\"(t)); "
-                      f"r += {self.value(a, 't.e[-1]')} + t.n[{count}];")
+                      f"r += {self.value(a, 't.e[-1]')} + {self.value(a, 't.b[0]')} + t.n[{count}];")
 
     def aligned(self):
         a, low, high = self.ends()

@@ -389,6 +389,19 @@ def displaced_far(shop):
                 test(f"{cc} {level} {kind[1]}, indices from far away: no plan, or a right one", not wrong, wrong)
 
 
+@check
+def a_small_array(shop):
+    """It is of the size of a number, and its end is where nothing begins."""
+    path = laid_out(shop, r"""__asm__(".data; .balign 64; .globl tag, far\n"
+	".type tag,@object; .size tag,4; .type far,@object; .size far,64\n"
+	"tag: .fill 4; .fill 12; far: .fill 64; .text");
+extern char tag[4], far[64]; extern void take(void *);
+int main(void) { tag[1]++; take(tag + 4); return 0; }
+""", "-O2")
+    ran = plan(shop, path, "far")[0]
+    test("the end of a small array is not taken for the variable behind it", is_refused(ran), show(ran))
+
+
 # A library's own function has the name of one that never comes back.
 COMES_BACK = """
 static int first[4] = { 1, 2, 3, 4 }, second[4] = { 5, 6, 7, 8 };
