@@ -141,6 +141,8 @@ static char *spell_tagged(struct spelled *to, Dwarf_Die *type, const char *inner
 		to->declaration->has_no_name = true;
 		return give_up(to, "its type has no name");
 	}
+	if (!strcmp(name, "__va_list_tag")) /* no source can name it */
+		return give_up(to, "its type is the compiler's own (va_list)");
 	if (to->spelling == SPELL_AS_WRITTEN && to->is_cplusplus)
 		return leftmost(to, name, inner);
 	if (to->is_cplusplus && (strchr(name, '<') || is_in_something(type) ||

@@ -22,6 +22,7 @@ LINKERS = ["bfd", "gold", "lld", "mold"]
 MAIN = r"""
 #define _GNU_SOURCE
 #include <stdio.h>
+#include <stdarg.h>
 #include <sys/wait.h> /* for
                          wait() */
 #include "row.h"
@@ -40,6 +41,7 @@ struct { int a; } nameless;
 union { int a; } *to_nameless;
 const int constant = 3;
 _Thread_local int of_thread;
+va_list arguments;
 _Bool flag;
 char *words[] = { "a", "b" };
 int *const fixed = &hits;
@@ -190,6 +192,7 @@ def refusals(shop):
         refused("a pointer to one", "to_nameless", "no name")
         refused("a constant", "constant", "read-only")
         refused("a constant pointer", "fixed", "read-only")
+        refused("a type that only the compiler can name", "arguments", "va_list", file="main.c")
         refused("a variable of each thread", "of_thread", "thread")
         refused("one with a section of its own", "placed", "section apart")
         refused("one that the linker knows by another name", "renamed", "another name")
