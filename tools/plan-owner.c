@@ -134,11 +134,16 @@ static bool holds_all(const struct datum *datum, const struct root *root)
 static bool decide_by_place(const struct places *places, struct root *root)
 {
 	const struct datum *here = side_here(places, root->address);
-	enum side side = side_of(here ? here : side_ending(places, root->address));
+	const struct datum *ending = side_ending(places, root->address);
+	enum side side = side_of(here ? here : ending);
 	bool shared = side_rival(places, root, SIDE_PRIVATE) != NULL;
 	bool private = side_rival(places, root, SIDE_SHARED) != NULL;
 
 	if (root->uses & USE_STRADDLES || (here && !holds_all(here, root)))
+		return false;
+	/* nobody means padding: it is the end of what is before, if only of a single element */
+	if (ending && ending->symbol && (!here || !here->symbol) &&
+		side_of(ending) != (here ? side : shared ? SIDE_SHARED : SIDE_PRIVATE))
 		return false;
 	if (here)
 		return settle_if(places, root, side, !(side == SIDE_SHARED ? private : shared));

@@ -400,6 +400,14 @@ int main(void) { tag[1]++; take(tag + 4); return 0; }
 """, "-O2")
     ran = plan(shop, path, "far")[0]
     test("the end of a small array is not taken for the variable behind it", is_refused(ran), show(ran))
+    path = laid_out(shop, r"""__asm__(".data; .balign 64; .globl one, far\n"
+	".type one,@object; .size one,4; .type far,@object; .size far,64\n"
+	"one: .fill 4; .fill 12; far: .fill 64; .text");
+extern int one[1], far[16]; extern void take(void *);
+int main(void) { one[0]++; take(one + 1); return 0; }
+""", "-O2")
+    ran = plan(shop, path, "one")[0]
+    test("and that of a single element is not taken for padding", is_refused(ran), show(ran))
 
 
 # A library's own function has the name of one that never comes back.
