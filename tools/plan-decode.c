@@ -176,6 +176,46 @@ uint64_t insn_width(const struct insn *insn, const ZydisDecodedOperand *op)
 	}
 }
 
+static bool is_stack(int reg)
+{
+	return reg == RSP || reg == RBP;
+}
+
+/* push %rbp; mov %rsp, %rbp; sub $32, %rsp; and back again */
+static bool sets_up_frame(const struct insn *insn)
+{
+	switch (insn->in.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_POP:
+		return insn_register(insn, 0) == RBP;
+	case ZYDIS_MNEMONIC_MOV:
+		return is_stack(insn_register(insn, 0)) && is_stack(insn_register(insn, 1));
+	case ZYDIS_MNEMONIC_ADD:
+	case ZYDIS_MNEMONIC_SUB:
+		return insn_register(insn, 0) == RSP &&
+		       insn->op[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+	default:
+		return false;
+	}
+}
+
+bool insn_names_stack(const struct insn *insn)
+{
+	if (sets_up_frame(insn))
+		return false;
+	for (unsigned i = 0; i < insn->in.operand_count_visible; i++) {
+		const ZydisDecodedOperand *op = &insn->op[i];
+		bool is_base = op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+			       (is_stack(decode_register(op->mem.base)) ||
+				       is_stack(decode_register(op->mem.index)));
+
+		if (is_stack(insn_register(insn, i)) ||
+			(is_base && (op->mem.index || insn->in.mnemonic == ZYDIS_MNEMONIC_LEA)))
+			return true;
+	}
+	return false;
+}
+
 unsigned insn_writes(const struct insn *insn)
 {
 	unsigned mask = 0;

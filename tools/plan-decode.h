@@ -68,5 +68,7 @@ bool insn_is_direct(const ZydisDecodedOperand *op);
 bool insn_only_names(const struct insn *insn);
 /* Bytes of memory that an operand touches. */
 uint64_t insn_width(const struct insn *insn, const ZydisDecodedOperand *op);
+/* Does it form an address in the stack, or index it: more than to set up a frame and use it? */
+bool insn_names_stack(const struct insn *insn);
 /* General registers that it writes, a bit each. */
 unsigned insn_writes(const struct insn *insn);

@@ -158,11 +158,17 @@ static bool decide_by_distance(
 	return settle_if(places, root, SIDE_SHARED, group_is_all(places, group, SIDE_SHARED));
 }
 
-/* Kept in a register or on the stack, and never looked at again: `auto &range = table`. */
-static bool is_unused(const struct root *root)
+/*
+ * Kept on the stack, and never looked at again: `auto &range = table`, without optimization.
+ * Only in a function that reaches all of its stack by displacements, so that it is seen.
+ */
+static bool is_unused(const struct places *places, const struct root *root)
 {
+	const struct function *function = symbols_function(places->symbols, root->at);
+
 	return root->field && root->is_visited && !root->uses && !root->link_count &&
-	       !root->touches_shared && !root->touches_private;
+	       !root->touches_shared && !root->touches_private && function &&
+	       !function->names_stack;
 }
 
 /*
@@ -218,7 +224,7 @@ static void decide(struct places *places, struct root *root)
 		return;
 	if (any.count == 1 && any.is_whole && all == SIDE_NONE && decide_by_place(places, root))
 		return;
-	if (is_unused(root))
+	if (is_unused(places, root))
 		return;
 	if (any.count == 1 || !group_is_pure(places, &any))
 		refuse(places, root, all);
@@ -262,7 +268,7 @@ static void check_number(struct places *places, struct root *root)
 {
 	if (!root->owner || is_address(places, root))
 		return;
-	if (is_unused(root)) { /* whatever it is, it may stay as it is */
+	if (is_unused(places, root)) { /* whatever it is, it may stay as it is */
 		root->owner = NULL;
 		return;
 	}

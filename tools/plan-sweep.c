@@ -184,8 +184,10 @@ static void collect(struct places *places)
 			continue;
 		}
 		function = symbols_function(places->symbols, at);
-		if (function)
+		if (function) {
 			function->writes |= writes(places, &insn);
+			function->names_stack |= insn_names_stack(&insn);
+		}
 		add_branch(places, &insn);
 		check_number(places, &insn);
 		op = insn_relative(&insn);

@@ -26,6 +26,7 @@ struct function {
 	bool is_sized;	  /* its end is told, by a symbol or in .eh_frame */
 	uint64_t frame;	  /* its FDE in .eh_frame, or 0: made by a compiler, or with the same care */
 	unsigned writes;  /* registers, a bit each: what a call of it may destroy */
+	bool names_stack; /* it forms addresses of what it has on the stack, or indexes it */
 };
 
 struct symbols {
