@@ -42,6 +42,15 @@ static const struct scratch fresh[SYNC_KINDS] = {
 	[SYNC_RWLOCK].rwlock = PTHREAD_RWLOCK_INITIALIZER,
 };
 
+/* Or this, of the only one whose static initialisers differ in another field. */
+static const struct scratch fresh_for_writers = {
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+	.rwlock = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP,
+#else
+	.rwlock = PTHREAD_RWLOCK_INITIALIZER,
+#endif
+};
+
 static const size_t sizes[SYNC_KINDS] = { sizeof(pthread_mutex_t), sizeof(pthread_cond_t),
 	sizeof(pthread_rwlock_t) };
 static const char *const names[SYNC_KINDS] = { "pthread_mutex_t", "pthread_cond_t",
@@ -199,8 +208,8 @@ static uint64_t halves(uint64_t bits)
 	       (bits >> 32 ? (uint64_t)UINT32_MAX << 32 : 0);
 }
 
-/* But for the field that tells private from shared, and the type of a mutex, it is as new. */
-static bool is_unused(enum sync kind, void *object)
+/* But for the field that tells private from shared, and the type of a mutex. */
+static bool is_as(const struct scratch *new, enum sync kind, void *object)
 {
 	const struct sync_change *change = &sync_changes[kind];
 	uint64_t field = halves(atomic_load_explicit(&change->bits, memory_order_relaxed));
@@ -209,10 +218,16 @@ static bool is_unused(enum sync kind, void *object)
 		uint64_t now = atomic_load_explicit(
 			(_Atomic uint64_t *)object + i, memory_order_relaxed);
 
-		if ((now ^ fresh[kind].words[i]) & ~(i == change->word ? field : 0))
+		if ((now ^ new->words[i]) & ~(i == change->word ? field : 0))
 			return false;
 	}
 	return true;
+}
+
+static bool is_unused(enum sync kind, void *object)
+{
+	return is_as(&fresh[kind], kind, object) ||
+	       (kind == SYNC_RWLOCK && is_as(&fresh_for_writers, kind, object));
 }
 
 static bool can_change(enum sync kind, void *object)

@@ -112,6 +112,27 @@ static int play_rwlock(void)
 	return CHILD_GOOD;
 }
 
+/* Statically initialised in the other way that there is. */
+static int play_writers(void)
+{
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+	static const pthread_rwlock_t fresh = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+	pthread_rwlockattr_t attributes;
+
+	start();
+	pthread_rwlockattr_init(&attributes);
+	pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	pthread_rwlockattr_setkind_np(
+		&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&like_rwlock, &attributes);
+	rwlock = fresh;
+	process_shared_use(SYNC_RWLOCK, &rwlock);
+	must(!memcmp(&rwlock, &like_rwlock, sizeof(rwlock)));
+	must(said_lines() == 0);
+#endif
+	return CHILD_GOOD;
+}
+
 static int play_elsewhere(void)
 {
 	static pthread_mutex_t elsewhere, fresh = PTHREAD_MUTEX_INITIALIZER;
@@ -169,6 +190,7 @@ int main(void)
 	test_play("... robust ones", play_robust);
 	test_play("condition variables, of either clock", play_cond);
 	test_play("a lock for readers and writers", play_rwlock);
+	test_play("... that prefers writers", play_writers);
 	test_play("what lies elsewhere is left alone", play_elsewhere);
 	test_play("what is in use is left alone", play_in_use);
 	test_play("where libc has no such thing nothing is changed", play_unknown);
