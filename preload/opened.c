@@ -12,6 +12,10 @@
 
 #include "opened.h"
 
+/* <linux/futex.h>, which musl does not find */
+#define FUTEX_WAKE_OP_PRIVATE (5 | 128)
+#define FUTEX_OP_OR_NOTHING   (2 << 28)
+
 void opened_begin(struct opened *opened, size_t page_size)
 {
 	opened->page_size = page_size;
@@ -51,6 +55,25 @@ static const struct region *region_at(const struct opened *opened, uintptr_t add
 			opened->regions[i].end - opened->regions[i].start)
 			return &opened->regions[i];
 	return NULL;
+}
+
+/* Nothing is changed by it: it is written to as it is, by the kernel, atomically. */
+static bool is_read_only(uintptr_t address)
+{
+	uint32_t nobody = 0;
+
+	return sys_call(SYS_futex, &nobody, FUTEX_WAKE_OP_PRIVATE, 0, NULL,
+		       align_down(address, sizeof(nobody)), FUTEX_OP_OR_NOTHING) == -EFAULT;
+}
+
+bool opened_is_settled(const struct opened *opened, const struct module *module,
+	uintptr_t address, size_t size)
+{
+	struct region region;
+
+	return region_at(opened, address) ||
+	       !find_region(opened, module, address, size, &region) ||
+	       (region.protection & PROT_WRITE) || is_read_only(address);
 }
 
 long opened_add(struct opened *opened, const struct module *module, uintptr_t address,

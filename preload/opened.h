@@ -27,6 +27,13 @@ struct opened {
 void opened_begin(struct opened *opened, size_t page_size);
 
 /*
+ * Is what @address lies in, in @module, as it is to stay? Not while another thread loads
+ * the module: the loader still writes to what it makes read-only in the end.
+ */
+bool opened_is_settled(const struct opened *opened, const struct module *module,
+	uintptr_t address, size_t size);
+
+/*
  * opened_add() - what @address lies in, in @module, may be written to from now on
  *
  * Return: 0, also when it could be all the time; -ENOENT: the module has no such address;

@@ -16,6 +16,10 @@
  * end. Then the next definition is the right one.
  *
  * Libc itself, the loader and we are not changed.
+ *
+ * Nor is what another thread is just loading, see repoint_silent(): the loader fills all
+ * slots of an object, and makes some of them read-only then. Who makes those writable, and
+ * read-only again, before it is done has the loader, or us, write to what is read-only.
  */
 #include <link.h>
 #include <stdatomic.h>
@@ -120,8 +124,15 @@ static const struct door *door_to(const char *name)
 	return NULL;
 }
 
+/* Over objects of which some may just be loaded, by another thread. */
+struct walk {
+	bool is_beside;	    /* it may be so */
+	bool is_incomplete; /* it was, and something has been left to the next walk */
+};
+
 struct job {
 	const struct module *module;
+	struct walk *walk;
 	struct opened opened;
 	long error; /* why slots could not be changed */
 };
@@ -139,10 +150,23 @@ static bool leads_on(
 			       (is_call && module_segment(job->module, PT_LOAD, holds, 1)));
 }
 
+/* The loader has not come to this slot yet. */
+static bool is_unfilled(const struct job *job, uintptr_t holds)
+{
+	uintptr_t base = job->module->base;
+
+	return !holds || (base && module_segment(job->module, PT_LOAD, base + holds, 1));
+}
+
 static void change(struct job *job, uintptr_t at, const struct door *door)
 {
 	long error = 0;
 
+	if (job->walk->is_beside &&
+		!opened_is_settled(&job->opened, job->module, at, sizeof(at))) {
+		job->walk->is_incomplete = true;
+		return;
+	}
 	if (moved_place(at) == at) /* what a plan has moved is open */
 		error = opened_add(&job->opened, job->module, at, sizeof(at));
 	if (error)
@@ -156,12 +180,13 @@ static void change(struct job *job, uintptr_t at, const struct door *door)
 			(uintptr_t)door->function, memory_order_release);
 }
 
-static void look_at(struct job *job, const struct relocations *r, const ElfW(Rela) *relocation,
+static void look_at(struct job *job, const struct relocations *r, const ElfW(Rela) * relocation,
 	bool is_call)
 {
 	const ElfW(Sym) *symbol = relocation_symbol(r, relocation);
 	uintptr_t at = job->module->base + relocation->r_offset;
 	const struct door *door;
+	uintptr_t holds;
 
 	if (symbol->st_shndx != SHN_UNDEF || (!is_call && relocation->r_addend))
 		return;
@@ -170,8 +195,11 @@ static void look_at(struct job *job, const struct relocations *r, const ElfW(Rel
 		return;
 	if (!is_open)
 		open_doors();
-	if (leads_on(job, door, *(const uintptr_t *)moved_place(at), is_call))
+	holds = *(const volatile uintptr_t *)moved_place(at);
+	if (leads_on(job, door, holds, is_call))
 		change(job, at, door);
+	else if (next_of(door) && is_unfilled(job, holds))
+		job->walk->is_incomplete = true;
 }
 
 static void say_denied(const struct job *job)
@@ -186,9 +214,9 @@ static void say_denied(const struct job *job)
 			job->module->name, (unsigned long)-job->error);
 }
 
-static void repoint(const struct module *module)
+static void repoint(const struct module *module, struct walk *walk)
 {
-	struct job job = { .module = module };
+	struct job job = { .module = module, .walk = walk };
 	struct relocations data = relocations_of(module), calls = relocations_of_calls(module);
 	size_t first_defined = relocations_first_defined(module);
 
@@ -224,23 +252,23 @@ static bool is_behind(const struct module *module)
 
 static int visit(const struct module *module, void *arg)
 {
-	(void)arg;
 	if (module->dynamic && !is_behind(module))
-		repoint(module);
+		repoint(module, arg);
 	return 0;
 }
 
 struct arrival {
 	uintptr_t code;
+	struct walk walk;
 };
 
 static int visit_arrival(const struct module *module, void *arg)
 {
-	const struct arrival *arrival = arg;
+	struct arrival *arrival = arg;
 
 	if (!module_segment(module, PT_LOAD, arrival->code, 1))
 		return 0;
-	(void)visit(module, NULL);
+	(void)visit(module, &arrival->walk);
 	return 1;
 }
 
@@ -285,14 +313,16 @@ static void end(void)
 	atomic_store_explicit(&busy, 0, memory_order_release);
 }
 
-static void repoint_by(int (*visit_modules)(int (*)(const struct module *, void *), void *))
+static void repoint_by(
+	int (*visit_modules)(int (*)(const struct module *, void *), void *), struct walk walk)
 {
 	uint64_t loads = modules_count_loads();
 
 	if (loads == loads_seen || !begin())
 		return;
-	visit_modules(visit, NULL);
-	loads_seen = loads;
+	visit_modules(visit, &walk);
+	if (!walk.is_beside || !walk.is_incomplete)
+		loads_seen = loads;
 	end();
 }
 
@@ -301,7 +331,7 @@ void repoint_all(void)
 	int saved = errno;
 
 	if (doors)
-		repoint_by(modules_visit);
+		repoint_by(modules_visit, (struct walk){ .is_beside = false });
 	errno = saved;
 }
 
@@ -310,7 +340,7 @@ void repoint_silent(void)
 	int saved = errno;
 
 	if (is_open)
-		repoint_by(modules_visit_held);
+		repoint_by(modules_visit_held, (struct walk){ .is_beside = true });
 	errno = saved;
 }
 
