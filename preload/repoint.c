@@ -234,18 +234,22 @@ static void repoint(const struct module *module, struct walk *walk)
 
 /* Objects */
 
-/* It is what is behind the doors, or us. */
+/*
+ * It is what is behind the doors, or us. The program never is, whatever functions of libc
+ * it has of its own.
+ */
 static bool is_behind(const struct module *module)
 {
 	uintptr_t behind[] = { (uintptr_t)getpid, (uintptr_t)dl_iterate_phdr,
 		(uintptr_t)repoint_start };
 
+	if (module->is_program)
+		return false;
 	for (unsigned i = 0; i < FONDUE_COUNT(behind); i++)
 		if (module_segment(module, PT_LOAD, behind[i], 1))
 			return true;
 	for (unsigned i = 0; is_open && i < count; i++)
-		if (!module->is_program &&
-			module_segment(module, PT_LOAD, (uintptr_t)next_of(&list[i]), 1))
+		if (module_segment(module, PT_LOAD, (uintptr_t)next_of(&list[i]), 1))
 			return true;
 	return text_begins(text_base_name(module->name), "ld-");
 }
