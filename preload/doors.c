@@ -8,6 +8,7 @@
 #include "marks.h"
 #include "real.h"
 #include "repoint.h"
+#include "text.h"
 
 struct next_calls *next;
 
@@ -118,9 +119,25 @@ static const struct door *list_doors(unsigned *ret_count)
 	return all->doors;
 }
 
+/*
+ * glibc's condition variables were of another type once. Who was linked then calls
+ * functions of the same names, each of its version.
+ */
+static bool is_other(const char *name, const char *version)
+{
+	static const char of_old[][sizeof("GLIBC_2.2.5")] = { "GLIBC_2.0", "GLIBC_2.2",
+		"GLIBC_2.2.5", "GLIBC_2.3" };
+
+	for (unsigned i = 0; version && i < FONDUE_COUNT(of_old); i++)
+		if (text_equals(version, of_old[i]))
+			return text_begins(name, "pthread_cond_");
+	return false;
+}
+
 static const struct doors doors = {
 	.list = list_doors,
 	.find = real_bound,
+	.is_other = is_other,
 	.open = marks_start,
 };
 

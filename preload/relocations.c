@@ -9,6 +9,8 @@
 #include "relocations.h"
 #include "text.h"
 
+#define VERSION_MASK 0x7fff /* the other bit hides a symbol */
+
 static struct relocations table(const struct module *module, int64_t where, int64_t size)
 {
 	struct relocations r = {
@@ -77,4 +79,33 @@ size_t relocations_first_defined(const struct module *module)
 	const uint32_t *gnu = module_dynamic_pointer(module, DT_GNU_HASH);
 
 	return gnu && !module->is_program ? gnu[1] : SIZE_MAX;
+}
+
+static const ElfW(Vernaux) * version_of(const ElfW(Verneed) * need, unsigned version)
+{
+	const ElfW(Vernaux) *aux = (const void *)((const char *)need + need->vn_aux);
+
+	for (unsigned i = 0; i < need->vn_cnt; i++) {
+		if (aux->vna_other == version)
+			return aux;
+		aux = (const void *)((const char *)aux + aux->vna_next);
+	}
+	return NULL;
+}
+
+const char *relocations_version(const struct module *module, size_t symbol)
+{
+	const ElfW(Half) *versions = module_dynamic_pointer(module, DT_VERSYM);
+	const ElfW(Verneed) *need = module_dynamic_pointer(module, DT_VERNEED);
+	const char *names = module_dynamic_pointer(module, DT_STRTAB);
+	uint64_t count = module_dynamic_value(module, DT_VERNEEDNUM);
+	const ElfW(Vernaux) * found;
+
+	for (uint64_t i = 0; versions && need && names && i < count; i++) {
+		found = version_of(need, versions[symbol] & VERSION_MASK);
+		if (found)
+			return names + found->vna_name;
+		need = (const void *)((const char *)need + need->vn_next);
+	}
+	return NULL;
 }

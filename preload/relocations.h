@@ -68,5 +68,8 @@ bool relocations_need(const struct module *user, const struct module *library);
  */
 size_t relocations_first_defined(const struct module *module);
 
+/* The version of dynamic symbol @symbol that @module needs; NULL: it needs none. */
+const char *relocations_version(const struct module *module, size_t symbol);
+
 /* Number of dynamic symbols of @module: only its hash tables know it. */
 size_t relocations_count_symbols(const struct module *module);

@@ -139,15 +139,17 @@ struct job {
 
 /*
  * A door that leads nowhere is for no one; what stands in a slot is what it goes on to, or
- * will be.
+ * will be: of a call, of symbol @call (0: no call), that has not been bound yet.
  */
 static bool leads_on(
-	const struct job *job, const struct door *door, uintptr_t holds, bool is_call)
+	const struct job *job, const struct door *door, uintptr_t holds, size_t call)
 {
 	void *next = next_of(door);
 
-	return next && ((void *)holds == next ||
-			       (is_call && module_segment(job->module, PT_LOAD, holds, 1)));
+	if (!next || (void *)holds == next)
+		return next;
+	return call && module_segment(job->module, PT_LOAD, holds, 1) &&
+	       !doors->is_other(door->name, relocations_version(job->module, call));
 }
 
 /* The loader has not come to this slot yet. */
@@ -196,7 +198,7 @@ static void look_at(struct job *job, const struct relocations *r, const ElfW(Rel
 	if (!is_open)
 		open_doors();
 	holds = *(const volatile uintptr_t *)moved_place(at);
-	if (leads_on(job, door, holds, is_call))
+	if (leads_on(job, door, holds, is_call ? ELF64_R_SYM(relocation->r_info) : 0))
 		change(job, at, door);
 	else if (next_of(door) && is_unfilled(job, holds))
 		job->walk->is_incomplete = true;

@@ -29,6 +29,11 @@ struct doors {
 	 * without the program. NULL: nothing.
 	 */
 	void *(*find)(const char *name, bool behind);
+	/*
+	 * Does an object that needs this version (NULL: none) of the name get another
+	 * function than find() does?
+	 */
+	bool (*is_other)(const char *name, const char *version);
 	/* The first slot is about to be changed: once. */
 	void (*open)(void);
 };
