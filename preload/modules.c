@@ -91,13 +91,29 @@ struct held {
 	unsigned index;
 };
 
+static bool is_mapped(const void *at)
+{
+	uintptr_t page = align_down((uintptr_t)at, getpagesize());
+	unsigned char is_resident;
+
+	return sys_call(SYS_mincore, page, 1, &is_resident) != -ENOMEM;
+}
+
+/*
+ * The lock keeps other threads out, but not a signal handler that interrupts dlclose(): what
+ * that has unmapped is in the list for a moment more.
+ */
 static int visit_held(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	struct held *held = arg;
 	struct module module = module_of(info, held->index++);
 
 	(void)size;
+	if (!is_mapped(module.phdr))
+		return 0;
 	complete(&module);
+	if (module.dynamic && !is_mapped(module.dynamic))
+		return 0;
 	return held->visit(&module, held->arg);
 }
 

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Description: a thread forks while another one loads a library that locks
+ * Description: somebody forks while a library that locks is loaded, or unloaded
  *
  * Before a fork the slots of objects are looked through. What the loader is still at work
- * on is left alone, and is seen to before the library runs.
+ * on is left alone, and is seen to before the library runs; whether it is another thread
+ * that forks, or a signal handler of the one that loads.
  */
 #include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <fondue/shared.h>
 
@@ -83,9 +89,47 @@ static int play_read_only(void)
 	return play("locker-many.so");
 }
 
+/* By a handler: only with glibc, others have dlopen() wait for a lock that it may hold. */
+#ifdef __GLIBC__
+
+static volatile sig_atomic_t forks;
+
+static void fork_here(int number)
+{
+	int saved = errno, status;
+	pid_t pid = fork();
+
+	(void)number;
+	if (pid == 0)
+		_exit(0);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		_exit(2);
+	forks++;
+	errno = saved;
+}
+
+/* Without a second thread: with one fork() waits for malloc()'s locks, which we may hold. */
+static int play_interrupted(void)
+{
+	struct sigaction action = { .sa_handler = fork_here, .sa_flags = SA_RESTART };
+	struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { { 0, 0 }, { 0, 0 } };
+
+	must(sigaction(SIGALRM, &action, NULL) == 0);
+	must(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	while (forks < LOADS)
+		must(load_and_lock("locker-many.so"));
+	must(setitimer(ITIMER_REAL, &never, NULL) == 0);
+	return CHILD_GOOD;
+}
+
+#endif
+
 int main(void)
 {
 	test_play("its slots stay writable", play_plain);
 	test_play("its slots are made read-only when it has been loaded", play_read_only);
+#ifdef __GLIBC__
+	test_play("a signal handler forks", play_interrupted);
+#endif
 	return tap_done();
 }
