@@ -10,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "modules.h"
+#include "text.h"
 
 static modules_walk *walk_modules = dl_iterate_phdr;
 
@@ -137,6 +138,20 @@ uint64_t modules_count_loads(void)
 
 	walk_modules(read_loads, &loads);
 	return loads;
+}
+
+static bool holds_code(const struct module *module, uintptr_t code)
+{
+	return module_segment(module, PT_LOAD, code, 1);
+}
+
+bool module_is_underneath(const struct module *module)
+{
+	if (holds_code(module, (uintptr_t)module_is_underneath))
+		return true;
+	return !module->is_program && (holds_code(module, (uintptr_t)getpid) ||
+					      holds_code(module, (uintptr_t)dl_iterate_phdr) ||
+					      text_begins(text_base_name(module->name), "ld-"));
 }
 
 /* glibc gives only the program no name, and it is in the first namespace alone. */

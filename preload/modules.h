@@ -45,6 +45,12 @@ int modules_visit_held(int (*visit)(const struct module *module, void *arg), voi
 /* How often the loader has loaded something: of use to see whether there is anything new. */
 uint64_t modules_count_loads(void);
 
+/*
+ * Is it libc, the loader or us, whose code has run before any other? Libc is known by some
+ * of its functions; a program that defines one itself is not taken for it.
+ */
+bool module_is_underneath(const struct module *module);
+
 /* Or are we in a namespace of our own, made by dlmopen(), which the program is not in? */
 bool modules_are_the_programs(void);
 

@@ -72,18 +72,6 @@ static void say_shared(const struct plan *plan, const struct module *module, int
 			plan_is_of_pages(plan) ? " of whole pages" : "");
 }
 
-/* The code of these has run already, and all that we do is done with it. */
-static bool has_run(const struct module *module)
-{
-	uintptr_t used[] = { (uintptr_t)getpid, (uintptr_t)dl_iterate_phdr,
-		(uintptr_t)plans_apply };
-
-	for (unsigned i = 0; i < FONDUE_COUNT(used); i++)
-		if (module_segment(module, PT_LOAD, used[i], 1))
-			return true;
-	return text_begins(text_base_name(module->name), "ld-");
-}
-
 /* Of a plan whose object may still come. */
 struct pending {
 	const char *path; /* in config.plan */
@@ -150,7 +138,7 @@ static bool carry_out(const char *path, const struct plan *plan, const struct mo
 	if (why_not)
 		refusal = (struct plan_refusal){ .cause = why_not,
 			.cure = "preload libfondue.so, and load it before the first fork" };
-	else if (has_run(object))
+	else if (module_is_underneath(object)) /* all that we do is done with it */
 		refusal = (struct plan_refusal){ .cause = "its object has run before any preload",
 			.cure = "variables of libc and of the loader cannot be shared" };
 	else if (share(plan, object, is_late, ret, &refusal))

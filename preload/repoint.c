@@ -236,24 +236,15 @@ static void repoint(const struct module *module, struct walk *walk)
 
 /* Objects */
 
-/*
- * It is what is behind the doors, or us. The program never is, whatever functions of libc
- * it has of its own.
- */
+/* The program never is, whatever functions of libc it has of its own. */
 static bool is_behind(const struct module *module)
 {
-	uintptr_t behind[] = { (uintptr_t)getpid, (uintptr_t)dl_iterate_phdr,
-		(uintptr_t)repoint_start };
-
-	if (module->is_program)
-		return false;
-	for (unsigned i = 0; i < FONDUE_COUNT(behind); i++)
-		if (module_segment(module, PT_LOAD, behind[i], 1))
-			return true;
-	for (unsigned i = 0; is_open && i < count; i++)
+	if (module_is_underneath(module))
+		return true;
+	for (unsigned i = 0; is_open && !module->is_program && i < count; i++)
 		if (module_segment(module, PT_LOAD, (uintptr_t)next_of(&list[i]), 1))
 			return true;
-	return text_begins(text_base_name(module->name), "ld-");
+	return false;
 }
 
 static int visit(const struct module *module, void *arg)

@@ -329,6 +329,13 @@ def stripped_programs(shop):
          and is_remark(ran, "sum"), show(ran))
 
 
+# It has a function of libc itself, by which libc is looked for.
+OWN_GETPID = r"""
+#include <sys/syscall.h>
+pid_t getpid(void);
+""" + SOURCE + r"""
+pid_t getpid(void) { return syscall(SYS_getpid); }
+"""
 # A mutex that two processes want, and the second of which must be woken; then one that dies.
 LOCKING = r"""
 #include <pthread.h>
@@ -365,6 +372,14 @@ int main(int argc, char **argv)
 	return 0;
 }
 """
+
+
+@check
+def functions_of_libc(shop):
+    path = program(shop, "own-getpid", OWN_GETPID, "-rdynamic")
+    ran = shared(shop, "--share=hits", path)
+    test("a program that defines a function of libc is not taken for libc",
+         ran.returncode == 0 and ran.stdout.startswith("400 ") and not ran.stderr, show(ran))
 
 
 @check
