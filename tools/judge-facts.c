@@ -19,6 +19,8 @@
 #define MANY_CHILDREN 4
 /* Each is compared with each; more would not change the picture. */
 #define PAIRED_CHILDREN 64
+/* There are no more children than process ids. */
+#define LARGEST_NUMBER (1 << 22)
 /* Below, a tenth is less than one. */
 #define LARGE 50
 /* Where a search for the least begins: at INT_MAX, at 1e9, at DBL_MAX.. */
@@ -160,11 +162,20 @@ static void count_offsets(struct facts *facts)
 			facts->offsets += first(facts)[i].word_count;
 }
 
+/* Results between 0 and 1 would follow one another closely, too. */
+static bool is_whole(const struct word *word)
+{
+	long double value = words_value(word, word->after);
+
+	return value >= 0 && value <= LARGEST_NUMBER && value == (uint64_t)value;
+}
+
 static bool is_numbered(const struct facts *facts)
 {
 	long double before = -1;
 
-	if (facts->children < 2 || facts->widest != 1 || facts->offsets != 1)
+	if (facts->children < 2 || facts->widest != 1 || facts->offsets != 1 ||
+		!all_words(facts, is_whole))
 		return false;
 	for (size_t i = 0; i < facts->children; i++) {
 		const struct word *word = first(facts)[i].words;

@@ -184,6 +184,10 @@ static void test_tallies(void)
 	made_numbers("best", 500, 70, 90, 60);
 	test("the best so far, by its name", judged_looks("best so far"));
 	made_begin(3);
+	make_doubles("x", 0, 0.1, 0.2);
+	test("close results are not the numbers of the children",
+		!judged_says("it is the number of the child"));
+	made_begin(3);
 	made_numbers("tokens", 50, 10, 20, 30);
 	test("what is left",
 		judged_looks("what is left") && judged()->opinion == OPINION_SHARE);
