@@ -121,8 +121,10 @@ static bool is_text(const struct facts *facts)
 
 static bool is_best(const struct facts *facts)
 {
-	bool is_down =
-		facts->classes[WORD_LOWERED] + facts->classes[WORD_OTHER] == facts->words;
+	size_t lowered = facts->classes[WORD_LOWERED];
+	/* the least of all may be 0 here, and larger there */
+	size_t resets = lowered ? facts->classes[WORD_RESET] : 0;
+	bool is_down = lowered + resets + facts->classes[WORD_OTHER] == facts->words;
 
 	if (is_one_word(facts) && is_down && facts->words && facts->is_from_extreme)
 		return true;

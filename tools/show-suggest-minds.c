@@ -50,6 +50,14 @@ static void mind_lock(
 				finding->lock, name));
 }
 
+/* Of a stock nothing may be left, and the least of all may be 0: that wipes nothing. */
+static bool is_meant(const struct finding *finding)
+{
+	enum looks_kind kind = finding->ruling.looks.kind;
+
+	return kind == LOOKS_STOCK || kind == LOOKS_BEST;
+}
+
 static void mind_wiping(
 	FILE *file, const struct finding *finding, const char *name, bool *is_first)
 {
@@ -59,7 +67,7 @@ static void mind_wiping(
 				"%zu of %s are set to 0 by a child: shared, it wipes what "
 				"the others have counted",
 				finding->wiped_count, name));
-	else if (finding->trial.cleared && finding->ruling.looks.kind != LOOKS_STOCK)
+	else if (finding->trial.cleared && !is_meant(finding))
 		mind(file, is_first,
 			memory_format(
 				"a child sets %s to 0 in %s: shared, it wipes what the others "
@@ -67,8 +75,7 @@ static void mind_wiping(
 				name,
 				finding->trial.cleared->where ? finding->trial.cleared->where :
 								"a place that is not known"));
-	else if (finding->facts.classes[WORD_RESET] &&
-		 finding->ruling.looks.kind != LOOKS_STOCK)
+	else if (finding->facts.classes[WORD_RESET] && !is_meant(finding))
 		mind(file, is_first,
 			memory_format(
 				"a child sets %s, or a part of it, to 0: shared, it wipes "

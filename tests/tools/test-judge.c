@@ -192,6 +192,12 @@ static void test_tallies(void)
 	test("what is left",
 		judged_looks("what is left") && judged()->opinion == OPINION_SHARE);
 	made_begin(3);
+	made_numbers("least", INT_MAX, 70, 0, 60);
+	test("and where the least of one child is 0", judged_looks("best so far"));
+	made_begin(3);
+	made_numbers("least", INT_MAX, 0, 0, 0);
+	test("but not where it is only set to 0", !judged_looks("best so far"));
+	made_begin(3);
 	made_numbers("place", 50, 10, 20, 30);
 	test("what goes down and is not called so is left alone",
 		judged_looks("goes up and down") && judged()->opinion == OPINION_LEFT);
