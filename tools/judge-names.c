@@ -5,8 +5,9 @@
  * A name is evidence, and weak: it moves a verdict by a few points, never makes one. It is cut
  * into words at underscores, digits and capitals, and whole words are compared: `discount`
  * counts nothing. `line` is a position, `lines` are counted: so a plural s is cut off only
- * where numbers of things are looked for. Types are better evidence: what is declared a
- * mutex is one.
+ * where numbers of things are looked for. Where words disagree the noun that the others
+ * describe decides, and it stands last: cache_hits are hits, max_temp is a maximum, but
+ * last_count is the last one. Types are better evidence: what is declared a mutex is one.
  */
 #include <ctype.h>
 #include <string.h>
@@ -18,22 +19,23 @@
 
 static const char *const totals[] = { "accepted", "accum", "amount", "bytes", "calls", "cnt",
 	"cntr", "completed", "count", "counter", "cycles", "done", "dropped", "errors",
-	"evaluated", "fail", "failed", "failure", "finished", "found", "freq", "handled",
-	"hist", "histogram", "hit", "lines", "match", "matches", "miss", "misses", "node",
-	"num", "ops", "passed", "prime", "primes", "processed", "ran", "received", "request",
-	"result", "score", "seen", "sent", "served", "solution", "stat", "stats", "success",
-	"sum", "summary", "tally", "test", "total", "totals", "tried", "visits", "words",
-	"written" };
-static const char *const owns[] = { "argv", "buf", "buffer", "cache", "checksum", "child",
-	"clock", "col", "column", "crc", "cur", "current", "cursor", "cycle", "depth", "digest",
-	"environ", "err", "errno", "exit", "fd", "fork", "front", "generation", "hash", "head",
-	"id", "idx", "indent", "index", "init", "initialized", "input", "is", "iter",
-	"iteration", "job", "last", "len", "length", "level", "line", "lineno", "me", "mode",
-	"msec", "myid", "next", "now", "offset", "opt", "phase", "pid", "pos", "position",
-	"prev", "previous", "process", "quit", "rand", "random", "rank", "rng", "role", "row",
-	"scratch", "seed", "self", "since", "skip", "slot", "sock", "socket", "stage", "state",
-	"status", "step", "tail", "temp", "terminate", "tick", "ticks", "tid", "time", "title",
-	"tmp", "usec", "used", "verbose", "verbosity", "worker" };
+	"evaluated", "evaluations", "fail", "failed", "failure", "finished", "found", "freq",
+	"handled", "hist", "histogram", "hit", "lines", "match", "matches", "miss", "misses",
+	"node", "num", "ops", "passed", "prime", "primes", "processed", "ran", "received",
+	"request", "result", "score", "seen", "sent", "served", "solution", "stat", "stats",
+	"success", "sum", "summary", "tally", "test", "total", "totals", "tried", "visits",
+	"words", "written" };
+static const char *const owns[] = { "argc", "argn", "argv", "buf", "buffer", "cache",
+	"checksum", "child", "clock", "col", "column", "crc", "cur", "current", "cursor",
+	"cycle", "depth", "digest", "environ", "err", "errno", "exit", "fd", "fork", "front",
+	"generation", "hash", "head", "id", "idx", "indent", "index", "init", "initialized",
+	"input", "is", "iter", "iteration", "job", "last", "len", "length", "level", "line",
+	"lineno", "me", "mode", "msec", "myid", "next", "now", "offset", "opt", "phase", "pid",
+	"pos", "position", "prev", "previous", "process", "quit", "rand", "random", "rank",
+	"rng", "role", "row", "scratch", "seed", "self", "since", "skip", "slot", "sock",
+	"socket", "stage", "state", "status", "step", "tail", "temp", "terminate", "tick",
+	"ticks", "tid", "time", "title", "tmp", "usec", "used", "verbose", "verbosity",
+	"worker" };
 static const char *const positions[] = { "avail", "cap", "capacity", "cur", "depth", "end",
 	"fd", "head", "id", "idx", "index", "last", "left", "len", "length", "level", "line",
 	"next", "off", "offset", "pos", "ptr", "size", "start", "state", "tail", "used" };
@@ -49,6 +51,15 @@ static const char *const stocks[] = { "balance", "budget", "credit", "credits", 
 static const char *const tickets[] = { "seq", "seqno", "sequence", "serial", "ticket" };
 static const char *const nexts[] = { "next", "last" };
 static const char *const numbers[] = { "id", "no", "number", "uid" };
+/* The next of these to be taken: whoever takes it means to be the only one. */
+static const char *const next[] = { "next" };
+static const char *const works[] = { "chunk", "item", "job", "task", "tile" };
+/* Before a number of things they make it one of several, of which each process has its own. */
+static const char *const owners[] = { "cur", "current", "last", "me", "my", "prev", "previous",
+	"self", "since", "tmp" };
+/* In front of what is added up. */
+static const char *const sums[] = { "num", "sum", "total" };
+static const char *const descriptors[] = { "fd", "id", "pid", "sock", "socket" };
 
 #define HAS(list, name) has_word(name, list, sizeof(list) / sizeof((list)[0]))
 
@@ -106,6 +117,36 @@ static bool has_word(const char *name, const char *const *list, size_t count)
 	return false;
 }
 
+/* Put the first and the last word of @name there, empty if there is none. */
+static void outer_words(const char *name, char *first, char *last)
+{
+	char each[LONGEST_WORD];
+
+	*first = *last = '\0';
+	while (name && next_word(&name, each)) {
+		if (!*last)
+			strcpy(first, each);
+		strcpy(last, each);
+	}
+}
+
+/* Is the noun of @name a number of things, or the best of them? */
+static bool is_noun_shared(const char *name)
+{
+	char first[LONGEST_WORD], last[LONGEST_WORD];
+
+	outer_words(name, first, last);
+	if (HAS(descriptors, last) || HAS(owners, name))
+		return false;
+	return HAS(extremes, name) || HAS(sums, first) || HAS(totals, last);
+}
+
+/* Scanners and parsers that are generated call their state so; errors are counted. */
+static bool is_generated(const char *name)
+{
+	return !strncmp(name, "yy", 2) && strcmp(name, "yynerrs") != 0;
+}
+
 bool names_is_total(const char *name)
 {
 	return HAS(totals, name);
@@ -113,12 +154,15 @@ bool names_is_total(const char *name)
 
 bool names_is_own(const char *name)
 {
-	return HAS(owns, name) && !names_is_ticket(name);
+	if (name && is_generated(name))
+		return true;
+	return HAS(owns, name) && !names_is_ticket(name) && !is_noun_shared(name);
 }
 
 bool names_is_ticket(const char *name)
 {
-	return HAS(tickets, name) || (HAS(nexts, name) && HAS(numbers, name));
+	return HAS(tickets, name) || (HAS(nexts, name) && HAS(numbers, name)) ||
+	       (HAS(next, name) && HAS(works, name));
 }
 
 bool names_is_position(const char *name)

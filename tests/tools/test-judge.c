@@ -275,6 +275,13 @@ static void make_settled(char *name, int early, int late)
 		made_word(made_change(i, variable, SEEN_END), 0, 4, SEEN_SIGNED, 0,
 			late + (int)i);
 	}
+static bool is_own(char *name)
+{
+	made_begin(2);
+	made_numbers(name, 0, 10, 20);
+	return judged_says("its name says that each process has its own");
+}
+
 }
 
 static void test_for(void)
@@ -403,6 +410,14 @@ static void test_against_kinds(void)
 	made_variables[0].size = 4000000;
 	test("huge", judged_says("it is huge"));
 	made_begin(2);
+	test("what is described decides, not what it is described by",
+		is_own("last_count") && is_own("err_id") && is_own("max_fd") &&
+			!is_own("cache_hits") && !is_own("job_count") && !is_own("max_temp") &&
+			!is_own("sum_temp") && is_own("count_pos"));
+	test("state of a scanner that was generated",
+		is_own("yylineno") && is_own("yy_start") && !is_own("yynerrs"));
+	test("who takes the next job means to be the only one", !is_own("next_job"));
+	test("the next of other things is a position", is_own("next_line"));
 	made_numbers("x", 0, 10, 20);
 	made_variables[0].object = 1;
 	test("of the system's", judged_says("part of a library of the system"));
