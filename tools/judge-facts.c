@@ -332,6 +332,7 @@ void facts_gather(const struct kin *kin, const struct evidence *evidence, struct
 	count_offsets(ret);
 	see_motion(ret);
 	ret->is_array = !ret->is_record && (ret->offsets > 1 || variable->size > 8);
+	ret->is_many = variable->type && strchr(variable->type, '[');
 	ret->is_numbered = is_numbered(ret);
 	ret->is_few_values = is_few_values(ret);
 	ret->is_parents_own = is_parents_own(ret);

@@ -22,6 +22,7 @@ struct facts {
 
 	bool is_record;	       /* words have names: a struct, or an array of such */
 	bool is_array;	       /* of plain elements */
+	bool is_many;	       /* by its type, an array of anything */
 	bool is_from_zero;     /* every word was 0 at birth */
 	bool is_same;	       /* several children, all with the very same values */
 	bool is_apart;	       /* several children, and no two changed the same word */

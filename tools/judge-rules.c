@@ -147,6 +147,19 @@ static bool is_same_named(const struct facts *facts)
 	return is_same(facts) && facts->widest <= 2 && (has_total_name(facts) || facts->totals);
 }
 
+/* Sums of fractions that come out the same to the last bit are none. */
+static bool is_same_setting(const struct facts *facts)
+{
+	return facts->is_same && !facts->is_from_zero &&
+	       facts->classes[WORD_RESULT] == facts->words && !facts->is_moving;
+}
+
+/* A table of such records is a scoreboard. */
+static bool is_about_itself(const struct facts *facts)
+{
+	return facts->is_record && !facts->is_many && facts->classes[WORD_PID] > 0;
+}
+
 static bool is_one_more(const struct facts *facts)
 {
 	return facts->is_same && !facts->is_from_zero && facts->is_one_more;
@@ -228,6 +241,7 @@ static const struct rule rules[] = {
 	{ -35, "every child fills it with the same", is_same_table },
 	{ -25, "every child sets the same", is_same_nameless },
 	{ -10, "every child comes to the same", is_same_named },
+	{ -25, "every child sets the same", is_same_setting },
 	{ -20, "every child adds 1, once", is_one_more },
 	{ -30, "set once, right after the fork", is_role },
 	{ -12, "set once, right after the fork", is_set_once },
@@ -239,6 +253,7 @@ static const struct rule rules[] = {
 	{ -35, "its name says that each process has its own", is_named_own },
 	{ -35, "a state by its type", is_enum },
 	{ -10, "each child has a record of its own", is_own_record },
+	{ -35, "the pid in it says that each process has its own", is_about_itself },
 	{ -8, "static in a function", is_local },
 	{ -5, "one child of many changed it", is_one_of_many },
 	{ -25, "only the parent changed it", is_only_parents },

@@ -66,6 +66,16 @@ static void make_record(char *name, char *first, char *second)
 	}
 }
 
+static void make_session(char *type)
+{
+	make_record("session", "id", "queries");
+	made_variables[0].type = type;
+	for (size_t i = 0; i < made.change_count; i++) {
+		made_word(i, 16, 4, SEEN_SIGNED, 0, MADE_PID + 1 + i)->member = "pid";
+		made_word(i, 24, 8, SEEN_UNSIGNED, 0, 50 + i)->member = "rows";
+	}
+}
+
 static bool looks_by_type(char *name, char *type, const char *looks)
 {
 	made_begin(2);
@@ -174,9 +184,19 @@ static void test_tallies(void)
 	make_doubles("x", 0, 10.5, 1);
 	test("a result", judged_looks("result") && judged()->opinion == OPINION_SHARE);
 	made_begin(3);
+	make_doubles("x", 0, 0.1, 0.2);
+	test("close results are not the numbers of the children",
+		!judged_says("it is the number of the child"));
+	made_begin(3);
 	made_numbers("least", INT_MAX, 70, 90, 60);
 	test("the best so far, from the largest number down",
 		judged_looks("best so far") && judged()->opinion == OPINION_SHARE);
+	made_begin(3);
+	made_numbers("least", INT_MAX, 70, 0, 60);
+	test("and where the least of one child is 0", judged_looks("best so far"));
+	made_begin(3);
+	made_numbers("least", INT_MAX, 0, 0, 0);
+	test("but not where it is only set to 0", !judged_looks("best so far"));
 	made_begin(3);
 	make_doubles("x", DBL_MAX, 10.5, 1);
 	test("the same for a real number", judged_looks("best so far"));
@@ -184,19 +204,9 @@ static void test_tallies(void)
 	made_numbers("best", 500, 70, 90, 60);
 	test("the best so far, by its name", judged_looks("best so far"));
 	made_begin(3);
-	make_doubles("x", 0, 0.1, 0.2);
-	test("close results are not the numbers of the children",
-		!judged_says("it is the number of the child"));
-	made_begin(3);
 	made_numbers("tokens", 50, 10, 20, 30);
 	test("what is left",
 		judged_looks("what is left") && judged()->opinion == OPINION_SHARE);
-	made_begin(3);
-	made_numbers("least", INT_MAX, 70, 0, 60);
-	test("and where the least of one child is 0", judged_looks("best so far"));
-	made_begin(3);
-	made_numbers("least", INT_MAX, 0, 0, 0);
-	test("but not where it is only set to 0", !judged_looks("best so far"));
 	made_begin(3);
 	made_numbers("place", 50, 10, 20, 30);
 	test("what goes down and is not called so is left alone",
@@ -265,6 +275,13 @@ static void test_tables(void)
 	test("positions are no counts", judged()->opinion == OPINION_LEFT);
 }
 
+static bool is_own(char *name)
+{
+	made_begin(2);
+	made_numbers(name, 0, 10, 20);
+	return judged_says("its name says that each process has its own");
+}
+
 static void make_settled(char *name, int early, int late)
 {
 	size_t variable = made_variable(name, "int", 4);
@@ -275,13 +292,6 @@ static void make_settled(char *name, int early, int late)
 		made_word(made_change(i, variable, SEEN_END), 0, 4, SEEN_SIGNED, 0,
 			late + (int)i);
 	}
-static bool is_own(char *name)
-{
-	made_begin(2);
-	made_numbers(name, 0, 10, 20);
-	return judged_says("its name says that each process has its own");
-}
-
 }
 
 static void test_for(void)
@@ -338,6 +348,22 @@ static void test_against_values(void)
 	test("a number that all set",
 		judged_says("every child sets the same") && judged()->opinion != OPINION_SHARE);
 	made_begin(3);
+	make_doubles("x", 1, 1.02, 0);
+	test("a fraction that all set, whatever it was before",
+		judged_says("every child sets the same") && judged()->opinion != OPINION_SHARE);
+	made_begin(3);
+	make_doubles("x", 1, 1.02, 0.1);
+	test("one that each finds for itself is none", judged()->opinion == OPINION_SHARE);
+	made_begin(3);
+	make_session("struct session");
+	test("a record with the pid of each child is its own",
+		judged_says("the pid in it says that each process has its own") &&
+			judged()->opinion != OPINION_SHARE);
+	made_begin(3);
+	make_session("struct slot[8]");
+	test("a table of such is a scoreboard",
+		!judged_says("the pid in it says that each process has its own"));
+	made_begin(3);
 	made_numbers("hits", 0, 100, 100, 100);
 	test("a count that is the same in all is one still",
 		judged_says("every child comes to the same") &&
@@ -384,6 +410,14 @@ static void test_against_kinds(void)
 	made_begin(2);
 	made_numbers("lines", 0, 10, 20);
 	test("lines are counted", judged()->opinion == OPINION_SHARE);
+	test("what is described decides, not what it is described by",
+		is_own("last_count") && is_own("err_id") && is_own("max_fd") &&
+			!is_own("cache_hits") && !is_own("job_count") && !is_own("max_temp") &&
+			!is_own("sum_temp") && is_own("count_pos"));
+	test("state of a scanner that was generated",
+		is_own("yylineno") && is_own("yy_start") && !is_own("yynerrs"));
+	test("who takes the next job means to be the only one", !is_own("next_job"));
+	test("the next of other things is a position", is_own("next_line"));
 	made_begin(2);
 	made_numbers("x", 0, 10, 20);
 	made_variables[0].type = "enum mode";
@@ -410,14 +444,6 @@ static void test_against_kinds(void)
 	made_variables[0].size = 4000000;
 	test("huge", judged_says("it is huge"));
 	made_begin(2);
-	test("what is described decides, not what it is described by",
-		is_own("last_count") && is_own("err_id") && is_own("max_fd") &&
-			!is_own("cache_hits") && !is_own("job_count") && !is_own("max_temp") &&
-			!is_own("sum_temp") && is_own("count_pos"));
-	test("state of a scanner that was generated",
-		is_own("yylineno") && is_own("yy_start") && !is_own("yynerrs"));
-	test("who takes the next job means to be the only one", !is_own("next_job"));
-	test("the next of other things is a position", is_own("next_line"));
 	made_numbers("x", 0, 10, 20);
 	made_variables[0].object = 1;
 	test("of the system's", judged_says("part of a library of the system"));
