@@ -49,6 +49,15 @@ static bool parse(const char *line, struct mapping *mapping)
 	return true;
 }
 
+/* The kernel writes a line feed in a name as \012, and nothing else so. */
+static void unescape(char *path)
+{
+	for (char *at = path; (at = strstr(at, "\\012")) != NULL; at++) {
+		*at = '\n';
+		memmove(at + 1, at + 4, strlen(at + 4) + 1);
+	}
+}
+
 int maps_read(struct maps *maps, pid_t tid)
 {
 	static char buffer[32768];
@@ -70,6 +79,7 @@ int maps_read(struct maps *maps, pid_t tid)
 			line[len - 1] = '\0';
 		if (!parse(line, &mapping))
 			continue;
+		unescape(mapping.path);
 		maps->list = memory_grow(maps->list, maps->count, sizeof(*maps->list));
 		maps->list[maps->count++] = mapping;
 	}

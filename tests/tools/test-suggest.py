@@ -273,6 +273,17 @@ int main(void)
 			_exit(0);
 		}
 	while (wait(0) > 0)
+@check
+def odd_names_of_files(shop):
+    program = Program(shop, "equal.c")
+    for name in "line\nfeed", "back\\slash", "quo\"te", "a b":
+        os.rename(program.path, shop.path(name))
+        program.path = shop.path(name)
+        answer, ran = suggest(shop, program.path)
+        test(f"the program is found in the maps: {name!r}", opinion(answer, "share") == ["hits"],
+             show(ran) + json.dumps(answer)[:1000])
+
+
 		;
 	return 0;
 }
