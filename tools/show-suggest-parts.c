@@ -158,6 +158,9 @@ const char *show_suggest_annotation(const struct finding *finding)
 		return NULL;
 	if (end && end[1] && !end[1 + strspn(end + 1, "0123456789")])
 		name = memory_format("%.*s", (int)(end - name), name);
+	/* written once more, a type without a name would be another one */
+	if (strstr(variable->type, "{..}"))
+		return memory_format("FONDUE_SHARED before the declaration of %s", name);
 	if (!bracket)
 		return memory_format("FONDUE_SHARED %s%s %s;", kind, variable->type, name);
 	return memory_format("FONDUE_SHARED %s%.*s %s%s;", kind,

@@ -47,6 +47,23 @@ int main(void)
 	return 0;
 }
 """
+NAMELESS = r"""
+#include <sys/wait.h>
+#include <unistd.h>
+static struct { long requests, bytes; } traffic;
+int main(void)
+{
+	for (int i = 0; i < 3; i++)
+		if (fork() == 0) {
+			traffic.requests += 5 + i;
+			traffic.bytes += 700 * (i + 1);
+			_exit(0);
+		}
+	while (wait(NULL) > 0)
+		;
+	return traffic.requests > 1000;
+}
+"""
 STATUS = r"""
 #include <signal.h>
 #include <stdio.h>
@@ -207,6 +224,18 @@ def lines_for_the_source(shop):
          show(ran))
 
 
+@check
+def types_without_a_name(shop):
+    machine()
+    shop.write("nameless.c", NAMELESS)
+    shop.make("gcc", "-g", "nameless.c", "-o", "nameless")
+    ran = shop.fondue("suggest", shop.path("nameless"))
+    test("no line for the source that cannot be compiled", "traffic" in ran.stderr
+         and "{..} traffic;" not in ran.stderr, show(ran))
+    test("but where to write it", re.search(r"nameless\.c:4  FONDUE_SHARED before the declaration"
+                                            r" of traffic", ran.stderr), show(ran))
+
+
 def two(shop, library=False):
     machine()
     for name, step in ("first", 1), ("second", 100):
@@ -245,6 +274,17 @@ def names_in_libraries(shop):
 
 
 @check
+def odd_names_of_files(shop):
+    program = Program(shop, "equal.c")
+    for name in "line\nfeed", "back\\slash", "quo\"te", "a b":
+        os.rename(program.path, shop.path(name))
+        program.path = shop.path(name)
+        answer, ran = suggest(shop, program.path)
+        test(f"the program is found in the maps: {name!r}", opinion(answer, "share") == ["hits"],
+             show(ran) + json.dumps(answer)[:1000])
+
+
+@check
 def what_a_plan_would_refuse(shop):
     program = Program(shop, "equal.c", "-Wl,--build-id=none")
     ran = shop.fondue("suggest", program.path)
@@ -273,17 +313,6 @@ int main(void)
 			_exit(0);
 		}
 	while (wait(0) > 0)
-@check
-def odd_names_of_files(shop):
-    program = Program(shop, "equal.c")
-    for name in "line\nfeed", "back\\slash", "quo\"te", "a b":
-        os.rename(program.path, shop.path(name))
-        program.path = shop.path(name)
-        answer, ran = suggest(shop, program.path)
-        test(f"the program is found in the maps: {name!r}", opinion(answer, "share") == ["hits"],
-             show(ran) + json.dumps(answer)[:1000])
-
-
 		;
 	return 0;
 }
