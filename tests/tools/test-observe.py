@@ -818,6 +818,7 @@ int main(void)
 	int status, signals[] = { SIGSTOP, SIGTSTP }, good = 0, go[2];
 	char byte;
 
+	alarm(20);
 	if (pipe(go) != 0)
 		return 99;
 	for (unsigned i = 0; i < 2; i++) {
@@ -1642,4 +1643,9 @@ def refusals(shop):
     test("a script runs", seen.ran.returncode == 4 and not seen.forked, seen)
 
 
+# Who is started with the signals of a terminal ignored, as by some supervisors, hands that on
+# to all programs here; those that stop themselves would then wait forever to be continued.
+for each in signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGINT, signal.SIGQUIT:
+    signal.signal(each, signal.default_int_handler if each == signal.SIGINT else signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
 sys.exit(main(__doc__))
