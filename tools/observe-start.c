@@ -146,10 +146,8 @@ static const char *object_to(const char *name)
 	if (!path)
 		return cannot_execute(name, errno);
 	if (geteuid() != 0 && program_is_secure(path))
-		return memory_format("%s: it runs with the rights of another user or group, or "
-				     "with capabilities, and would not have them when traced; "
-				     "be root",
-			path);
+		return "it runs with the rights of another user or group, or with "
+		       "capabilities, and would not have them when traced; be root";
 	return NULL;
 }
 
