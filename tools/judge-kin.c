@@ -12,15 +12,24 @@
 #include "judge-kin.h"
 #include "memory.h"
 
-/* Daemonising: the parent had no other child, and was gone before it. */
+/*
+ * Daemonising: the parent had no other child, and was gone before it. So was who had started
+ * the parent: some fork twice only to have nobody to wait for, and stay themselves.
+ */
 static bool is_successor(const struct seen *seen, const struct kin *kin, size_t i)
 {
 	const struct seen_process *self = &seen->processes[i];
-	const struct seen_process *parent = &seen->processes[self->parent];
+	size_t elder = self->parent;
 
-	if (!parent->end_us || kin->births[self->parent] != 1)
+	if (kin->births[elder] != 1)
 		return false;
-	return !self->end_us || parent->end_us < self->end_us;
+	for (; elder != SEEN_NOBODY; elder = seen->processes[elder].parent) {
+		uint64_t end_us = seen->processes[elder].end_us;
+
+		if (!end_us || (self->end_us && end_us >= self->end_us))
+			return false;
+	}
+	return true;
 }
 
 static void count_births(const struct seen *seen, struct kin *kin)

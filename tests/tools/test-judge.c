@@ -506,6 +506,15 @@ static void test_kin(void)
 	made_numbers("hits", 0, 10);
 	made_processes[0].end_us = 2000;
 	test("a daemon is the program itself", judged() == NULL);
+	made_begin(2);
+	made_numbers("hits", 0, 0, 10);
+	made_processes[2].parent = 1;
+	made_processes[1].end_us = 3000;
+	test("who is forked twice is a child to the one that stays",
+		judged() && judged()->facts.children > 0 && made_judgement.kin.is_child[2]);
+	made_processes[0].end_us = 4000;
+	judged();
+	test("or a daemon, if none stays", !made_judgement.kin.is_child[2]);
 }
 
 static void test_families(void)
