@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "judge-spell.h"
@@ -90,8 +92,23 @@ static bool has_question(const struct judgement *judgement, struct observe_optio
 	return observing->watched_count > 0;
 }
 
-static bool run_twice(
-	struct judgement *judgement, struct observe_options *observing, char *const *argv)
+/*
+ * The program shares our standard input with all its offset: what it has read of a file is read
+ * again. Of a pipe there is only what was left.
+ */
+static void rewind_input(const char *name, off_t offset)
+{
+	struct stat status;
+
+	if (offset >= 0)
+		lseek(STDIN_FILENO, offset, SEEK_SET);
+	else if (fstat(STDIN_FILENO, &status) == 0 && !isatty(STDIN_FILENO))
+		say("suggest: %s: the second run finds its standard input read; give it a file",
+			name);
+}
+
+static bool run_twice(struct judgement *judgement, struct observe_options *observing,
+	char *const *argv, off_t input)
 {
 	static struct seen again;
 	const char *why;
@@ -103,6 +120,7 @@ static bool run_twice(
 		return false;
 	}
 	say("suggest: %s is run once more, to see who reads", argv[0]);
+	rewind_input(argv[0], input);
 	why = observe(argv, observing, &again);
 	if (why)
 		say("suggest: %s: no second run: %s", argv[0], why);
@@ -121,6 +139,7 @@ static int suggest(struct wanted *wanted, char *const *argv)
 	struct judgement judgement;
 	struct suggestion suggestion = { &judgement, argv, wanted->all, false };
 	struct seen seen;
+	off_t input = lseek(STDIN_FILENO, 0, SEEK_CUR);
 
 	if (!path)
 		return cannot_start(argv[0]);
@@ -133,7 +152,7 @@ static int suggest(struct wanted *wanted, char *const *argv)
 	}
 	judge(&seen, &judgement);
 	if (wanted->twice)
-		suggestion.is_twice = run_twice(&judgement, &observing, argv);
+		suggestion.is_twice = run_twice(&judgement, &observing, argv, input);
 	spell_findings(&judgement, path);
 	if (wanted->as_json)
 		show_suggest_json(wanted->file, &suggestion);

@@ -47,6 +47,27 @@ int main(void)
 	return 0;
 }
 """
+READER = r"""
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static int total;
+int main(void)
+{
+	int lines = 0;
+	for (int c; (c = getchar()) != EOF;)
+		lines += c == '\n';
+	for (int i = 0; i < 2; i++)
+		if (fork() == 0) {
+			total += lines + i;
+			_exit(0);
+		}
+	while (wait(NULL) > 0)
+		;
+	printf("%d lines\n", lines + total);
+	return 0;
+}
+"""
 NAMELESS = r"""
 #include <sys/wait.h>
 #include <unistd.h>
@@ -170,6 +191,19 @@ def who_reads_it(shop):
         test(f"{program.name}: it is run twice, and that is said",
              ran.stdout == ran.stdout[:len(ran.stdout) // 2] * 2 and "once more" in ran.stderr,
              show(ran))
+
+
+@check
+def what_is_read_twice(shop):
+    machine()
+    shop.write("reader.c", READER)
+    shop.make("gcc", "-g", "reader.c", "-o", "reader")
+    shop.write("input", "first\na\nb\nc\n")
+    with open(shop.path("input")) as file:
+        os.lseek(file.fileno(), 6, os.SEEK_SET)
+        ran = shop.fondue("suggest", "--twice", "-o", shop.path("answer"),
+                          shop.path("reader"), stdin=file)
+    test("standard input, from where it was", ran.stdout == "3 lines\n3 lines\n", show(ran))
 
 
 @check
