@@ -256,6 +256,16 @@ void picture_copy(
 	unsigned char *to = ret;
 
 	memset(ret, 0, size);
+	/* a symbol may say that the variable begins before the area, in what is constant */
+	if (address < area->start) {
+		uint64_t before = area->start - address;
+
+		if (before >= size)
+			return;
+		address += before;
+		to += before;
+		size -= before;
+	}
 	while (size && address < area->end) {
 		size_t part = page_size() - address % page_size();
 

@@ -68,6 +68,30 @@ int main(void)
 	return 0;
 }
 """
+# Begins three bytes before the first page that is writable, where the linker puts data as usual.
+WIDE = r"""
+#include <sys/wait.h>
+#include <unistd.h>
+extern char __data_start[];
+__asm__(".pushsection .data\n"
+	".globl wide\n"
+	".type wide, @object\n"
+	".set wide, .Lplace - 0x13\n"
+	".size wide, 0x1b\n"
+	".Lplace: .quad 1\n"
+	".popsection");
+int main(void)
+{
+	for (int i = 0; i < 3; i++)
+		if (fork() == 0) {
+			__data_start[0] = 5 + i;
+			_exit(0);
+		}
+	while (wait(NULL) > 0)
+		;
+	return 7;
+}
+"""
 NAMELESS = r"""
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,6 +228,16 @@ def what_is_read_twice(shop):
         ran = shop.fondue("suggest", "--twice", "-o", shop.path("answer"),
                           shop.path("reader"), stdin=file)
     test("standard input, from where it was", ran.stdout == "3 lines\n3 lines\n", show(ran))
+
+
+@check
+def a_symbol_that_begins_too_early(shop):
+    machine()
+    shop.write("wide.c", WIDE)
+    shop.make("gcc", "wide.c", "-Wl,-z,relro,-z,now", "-o", "wide")
+    answer, ran = suggest(shop, shop.path("wide"))
+    test("what lies before what is writable is not looked at", ran.returncode == 7
+         and answer["children"] == 3, show(ran))
 
 
 @check
