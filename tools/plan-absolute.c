@@ -43,8 +43,8 @@ bool absolute_is_field(const struct insn *insn, uint64_t at)
 	return false;
 }
 
-static void refuse(struct places *places, const struct insn *insn, uint64_t address,
-	const char *cause)
+static void refuse(
+	struct places *places, const struct insn *insn, uint64_t address, const char *cause)
 {
 	places_refuse(places, (struct refusal_of_plan){ .at = insn->at,
 				      .is_code = true,
@@ -129,8 +129,8 @@ static bool is_in_start_files(const struct places *places, uint64_t at)
 	const struct function *function = symbols_function(places->symbols, at);
 	const char *name = function ? function->name : NULL;
 
-	return name && (!strcmp(name, "register_tm_clones") ||
-			       !strcmp(name, "deregister_tm_clones"));
+	return name &&
+	       (!strcmp(name, "register_tm_clones") || !strcmp(name, "deregister_tm_clones"));
 }
 
 void absolute_collect(struct places *places, const struct insn *insn)

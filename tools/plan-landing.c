@@ -168,8 +168,8 @@ static void add(struct places *places, struct extent at, uint64_t to)
 {
 	if (!bytes_is_code(places->bytes, to))
 		return;
-	places->landings = memory_grow(
-		places->landings, places->landing_count, sizeof(*places->landings));
+	places->landings =
+		memory_grow(places->landings, places->landing_count, sizeof(*places->landings));
 	places->landings[places->landing_count++] = (struct landing){ .at = at, .to = to };
 }
 
