@@ -97,24 +97,24 @@ static int lock_current(int flags)
 {
 	int saved = errno;
 
-	if (real()->mlockall(MCL_CURRENT | MCL_ONFAULT) != 0) {
+	if (real_rare()->mlockall(MCL_CURRENT | MCL_ONFAULT) != 0) {
 		if (errno == EINVAL) /* an old kernel */
-			return real()->mlockall(flags);
+			return real_rare()->mlockall(flags);
 		if (errno != ENOMEM || !others_are_allowed())
 			return -1;
 	}
 	errno = saved;
 	(void)visit_others(lock, NULL);
-	return flags & MCL_FUTURE ? real()->mlockall(MCL_FUTURE) : 0;
+	return flags & MCL_FUTURE ? real_rare()->mlockall(MCL_FUTURE) : 0;
 }
 
 FONDUE_EXPORT int mlockall(int flags)
 {
-	if (!real()->mlockall) {
+	if (!real_rare()->mlockall) {
 		errno = ENOSYS;
 		return -1;
 	}
 	if (heap_map.heap && (flags & ~MCL_FUTURE) == MCL_CURRENT)
 		return lock_current(flags);
-	return real()->mlockall(flags);
+	return real_rare()->mlockall(flags);
 }

@@ -75,7 +75,7 @@ FONDUE_EXPORT handler signal(int number, handler value)
 
 FONDUE_EXPORT handler __sysv_signal(int number, handler value)
 {
-	return set_by(real()->__sysv_signal, number, value);
+	return set_by(real_rare()->__sysv_signal, number, value);
 }
 
 /* The same functions under other names. */
@@ -109,10 +109,10 @@ FONDUE_EXPORT handler sigset(int number, handler value)
 	struct sigaction action = { .sa_handler = value }, old;
 	sigset_t set, before;
 
-	if (!real()->sigset)
+	if (!real_rare()->sigset)
 		return no_handler();
 	if (number != SIGURG || value == SIG_ERR)
-		return real()->sigset(number, value);
+		return real_rare()->sigset(number, value);
 	sigemptyset(&set);
 	sigaddset(&set, number);
 	if (act(number, value == SIG_HOLD ? NULL : &action, &old) != 0 ||
@@ -126,11 +126,11 @@ FONDUE_EXPORT int sigignore(int number)
 	uint64_t mask;
 	int result;
 
-	if (!real()->sigignore)
+	if (!real_rare()->sigignore)
 		return not_there();
 	if (number != SIGURG || !urgent_step_aside(&mask))
-		return real()->sigignore(number);
-	result = real()->sigignore(number);
+		return real_rare()->sigignore(number);
+	result = real_rare()->sigignore(number);
 	urgent_step_in(mask);
 	return result;
 }
@@ -140,11 +140,11 @@ FONDUE_EXPORT int siginterrupt(int number, int flag)
 	uint64_t mask;
 	int result;
 
-	if (!real()->siginterrupt)
+	if (!real_rare()->siginterrupt)
 		return not_there();
 	if (number != SIGURG || !urgent_step_aside(&mask))
-		return real()->siginterrupt(number, flag);
-	result = real()->siginterrupt(number, flag);
+		return real_rare()->siginterrupt(number, flag);
+	result = real_rare()->siginterrupt(number, flag);
 	urgent_step_in(mask);
 	return result;
 }

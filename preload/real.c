@@ -13,7 +13,8 @@
 #include "real.h"
 
 static struct real table;
-static atomic_bool resolved;
+static struct real_rare rare;
+static atomic_bool resolved, rare_resolved;
 
 static void resolve(const char *name, void *ret_function)
 {
@@ -30,20 +31,29 @@ const struct real *real(void)
 		resolve("fork", &table.fork);
 		resolve("_Fork", &table._Fork);
 		resolve("vfork", &table.vfork);
-		resolve("mlockall", &table.mlockall);
 		resolve("clone", &table.clone);
 		resolve("dl_iterate_phdr", &table.dl_iterate_phdr);
 		resolve("__libc_start_main", &table.libc_start_main);
 		resolve("sigaction", &table.sigaction);
 		resolve("signal", &table.signal);
-		resolve("__sysv_signal", &table.__sysv_signal);
-		resolve("sigset", &table.sigset);
-		resolve("sigignore", &table.sigignore);
-		resolve("siginterrupt", &table.siginterrupt);
 		resolve("sigaltstack", &table.sigaltstack);
 		atomic_store_explicit(&resolved, true, memory_order_release);
 	}
 	return &table;
+}
+
+const struct real_rare *real_rare(void)
+{
+	/* acquire: as above */
+	if (!atomic_load_explicit(&rare_resolved, memory_order_acquire)) {
+		resolve("mlockall", &rare.mlockall);
+		resolve("__sysv_signal", &rare.__sysv_signal);
+		resolve("sigset", &rare.sigset);
+		resolve("sigignore", &rare.sigignore);
+		resolve("siginterrupt", &rare.siginterrupt);
+		atomic_store_explicit(&rare_resolved, true, memory_order_release);
+	}
+	return &rare;
 }
 
 void *real_bound(const char *name, bool behind)

@@ -13,7 +13,6 @@ struct real {
 	pid_t (*fork)(void);
 	pid_t (*_Fork)(void);
 	pid_t (*vfork)(void);
-	int (*mlockall)(int flags);
 	int (*clone)(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 	int (*dl_iterate_phdr)(
 		int (*callback)(struct dl_phdr_info *, size_t, void *), void *arg);
@@ -21,11 +20,16 @@ struct real {
 		void (*init)(void), void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
 	int (*sigaction)(int number, const struct sigaction *action, struct sigaction *ret_old);
 	void (*(*signal)(int number, void (*handler)(int)))(int);
+	int (*sigaltstack)(const stack_t *stack, stack_t *ret_old);
+};
+
+/* Those that hardly any program calls: to look for them would cost every one some time. */
+struct real_rare {
+	int (*mlockall)(int flags);
 	void (*(*__sysv_signal)(int number, void (*handler)(int)))(int);
 	void (*(*sigset)(int number, void (*handler)(int)))(int);
 	int (*sigignore)(int number);
 	int (*siginterrupt)(int number, int flag);
-	int (*sigaltstack)(const stack_t *stack, stack_t *ret_old);
 };
 
 /*
@@ -36,6 +40,14 @@ struct real {
  * the constructor makes it.
  */
 const struct real *real(void);
+
+/*
+ * real_rare() - the same for the others, when the first of them is called
+ *
+ * That is not async-signal-safe, so what POSIX lets handlers call is better in the other table;
+ * of these only sigset() is, and who calls it has called it before, to set the handler.
+ */
+const struct real_rare *real_rare(void);
 
 /*
  * real_bound() - the function that objects are bound to by this name
