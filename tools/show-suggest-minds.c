@@ -45,8 +45,8 @@ static void mind_lock(
 	if (finding->lock)
 		mind(file, is_first,
 			memory_format(
-				"%s, beside %s, locks within one process unless it is made "
-				"PTHREAD_PROCESS_SHARED; then share it, too",
+				"if %s, beside %s, is its lock, share it, too: it locks one "
+				"process only as long as it is private",
 				finding->lock, name));
 }
 

@@ -398,10 +398,16 @@ int main(void)
 
 @check
 def what_to_mind(shop):
-    ran = shop.fondue("suggest", Program(shop, "locked.c").path)
-    test("a lock beside it is named", "sold_mutex, beside sold," in ran.stderr, show(ran))
+    locked = Program(shop, "locked.c").path
+    ran = shop.fondue("suggest", locked)
+    test("a lock beside it is named", "sold_mutex, beside sold," in ran.stderr
+         and "share it, too" in ran.stderr, show(ran))
     test("and that updates are lost", "x += 1 loses updates" in ran.stderr, show(ran))
     test("and that it is not known who reads", "--twice" in ran.stderr, show(ran))
+    if platform.machine() == "x86_64":
+        both = shop.fondue("run", "--share=sold,sold_mutex", "--", locked)
+        test("and shared with it, it guards it", both.stdout == "165 sold\n"
+             or "without Zydis" in both.stderr, show(both))
     ran = shop.fondue("suggest", Program(shop, "late.c").path)
     test("what is set after the fork must be waited for",
          "the parent sets grid after the fork" in ran.stderr and "main (late.c:" in ran.stderr,
